@@ -1,0 +1,54 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Photos and weights for the demo; see `make help`.
+SIGHTLINE_DATA ?= ../shared/data
+export SIGHTLINE_DATA
+
+.PHONY: help setup demo test lint types imports docs tests bench clean
+
+help:
+	@echo "make demo    set up, build an atlas from photos, locate photos held out of it, write a report"
+	@echo "             PHOTOS=folder|csv|parquet MODEL=bundle    use your own"
+	@echo "make test    set up, lint, types, import rules, docs (strict) and all tests with coverage"
+	@echo "make docs    the documentation, in docs/_build/html"
+	@echo "make bench   the quick benchmarks; benchmarks/README.md lists all of them"
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e ".[dev,docs]"
+	@touch $@
+
+setup: $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/python tools/demo.py --photos "$(PHOTOS)" --model "$(MODEL)"
+
+test: lint types imports docs tests
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+tests: $(STAMP)
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=95
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/cells.py
+	$(BIN)/python benchmarks/real_photos.py
+	$(BIN)/python benchmarks/build.py
+
+clean:
+	rm -rf $(VENV) demo docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*

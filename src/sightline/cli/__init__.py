@@ -1,1 +1,5 @@
-"""TODO one line."""
+"""The command line: one verb, one file."""
+
+from sightline.cli.app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,124 @@
+"""What every command shares: results to stdout, progress and errors to stderr, exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from sightline.errors import OutputError, SightlineError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Status(IntEnum):
+    """Exit statuses; scripts rely on them."""
+
+    OK = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+
+
+class ProgressLike(Protocol):
+    """What the rooms report while they work: done, total if known, images per second."""
+
+    def __call__(self, done: int, total: int | None = None, rate: float | None = None) -> None:
+        """Take one report."""
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with control characters and undecodable bytes made visible.
+
+    A file name may hold newlines or terminal escapes; neither may reach a terminal raw.
+    """
+    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def say(text: str, *, style: str = "") -> None:
+    """Print one line to stdout, markup switched off."""
+    out.print(Text(text, style=style))
+
+
+def note(text: str, *, style: str = "dim") -> None:
+    """Print one line to stderr."""
+    err.print(Text(text, style=style))
+
+
+def complain(error: SightlineError) -> None:
+    """Print an error to stderr: what was refused and why, then the next step."""
+    line = Text("error: ", style="bold red")
+    line.append(printable(error.message), style="not bold default")
+    err.print(line)
+    err.print(Text(f"       {printable(error.hint)}", style="dim"))
+
+
+@contextmanager
+def progress_bar(what: str, *, unit: str = "images") -> Iterator[ProgressLike]:
+    """Show a bar with rate and remaining time on stderr; silent where stderr is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def report(done: int, total: int | None = None, rate: float | None = None) -> None:
+            shown = "" if rate is None else f"{rate:,.1f} {unit}/s"
+            bar.update(task, completed=done, total=total, rate=shown)
+
+        yield report
+
+
+def require_writable(path: Path | None) -> None:
+    """Refuse an output path before the long work, not after it.
+
+    Raises:
+        OutputError: The folder is missing or may not be written, or the path is a folder.
+    """
+    if path is None:
+        return
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder.", hint="Name a file to write.", path=path)
+    if not folder.is_dir():
+        raise OutputError(
+            f"{path} cannot be written: the folder {folder} does not exist.",
+            hint="Make the folder first, or choose another.",
+            path=path,
+        )
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise OutputError(
+            f"{path} cannot be written: permission denied.",
+            hint="Choose a file you may write.",
+            path=path,
+        )
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run the whole program; turn every public error into one message and an exit status."""
+    try:
+        command()
+    except SightlineError as error:
+        complain(error)
+        sys.exit(Status.USAGE)
+    except KeyboardInterrupt:
+        note("interrupted")
+        sys.exit(Status.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; there is nobody to complain to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Status.OK)

@@ -17,7 +17,7 @@ PACKAGES = ("sightline", "numpy", "torch", "timm", "faiss-cpu", "pylance", "pill
 
 
 def record(name: str, payload: dict[str, Any]) -> Path:
-    """Write ``benchmarks/results/NAME.json``: the payload, the command, machine, versions, commit."""
+    """Write ``benchmarks/results/NAME.json``: payload, command, machine, versions, commit."""
     RESULTS.mkdir(exist_ok=True)
     document = {
         "benchmark": name,
@@ -41,10 +41,18 @@ def _relative(argument: str) -> str:
 def _commit() -> str:
     here = Path(__file__).parent
     head = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=here, check=False
+        ["git", "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        cwd=here,
+        check=False,
     ).stdout.strip()
     dirty = subprocess.run(
-        ["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, cwd=here, check=False
+        ["git", "status", "--porcelain", "-uno"],
+        capture_output=True,
+        text=True,
+        cwd=here,
+        check=False,
     ).stdout.strip()
     return head + ("+changes" if dirty else "")
 

@@ -1,0 +1,49 @@
+"""Options that several verbs share, written once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Method(StrEnum):
+    """How an estimate is read off the matches."""
+
+    nearest = "nearest"
+    density = "density"
+    clusters = "clusters"
+
+
+AtlasArgument = Annotated[Path, typer.Argument(help="The atlas folder.", show_default=False)]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        help="The model bundle. By default the one that the atlas keeps of its own.",
+        show_default=False,
+    ),
+]
+WithinOption = Annotated[
+    str | None,
+    typer.Option(
+        "--within",
+        metavar="FILE|ISO|BOX",
+        help="Only references inside a GeoJSON file, a country (ISO code), or a box "
+        "`south,west,north,east`.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+PhotosOption = Annotated[
+    list[str],
+    typer.Option(
+        "--photos",
+        metavar="FOLDER|CSV|PARQUET",
+        help="Photos with places: a folder (places from EXIF), or a table with the columns "
+        "`path`, `lat`, `lon`. May be given several times.",
+        show_default=False,
+    ),
+]

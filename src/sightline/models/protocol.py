@@ -41,7 +41,7 @@ class Encoder(Protocol):
 
     @property
     def regions(self) -> int:
-        """r of the r x r cells; 1 when the encoder has a global vector only."""
+        """R of the r x r cells; 1 when the encoder has a global vector only."""
 
     @property
     def decode_size(self) -> tuple[int, int]:

@@ -135,7 +135,7 @@ class Whitening:
                 hint="Run `sightline atlas verify` to find the damaged rows.",
             )
         centred = rows - self.mean
-        whitened: NDArray[np.float32] = centred @ self.projection
+        whitened = np.asarray(centred @ self.projection, dtype=np.float32)
         scale = np.linalg.norm(rows, axis=1) + np.linalg.norm(self.mean)
         at_mean = np.linalg.norm(centred, axis=1) <= _ROUNDING * scale
         if at_mean.any():

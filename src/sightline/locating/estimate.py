@@ -1,0 +1,60 @@
+"""The answer to one photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A match behind an estimate.
+
+    Attributes:
+        lat: Degrees.
+        lon: Degrees, [-180, 180).
+        distance: Squared Euclidean distance of the unit vectors, ``2 - 2 * score``.
+        uri: Where the reference photo is, as the atlas names it.
+        weight: Its share of the evidence; the candidates of an estimate sum to 1.
+        score: Similarity in [-1, 1], higher is better; what ranked it.
+    """
+
+    lat: float
+    lon: float
+    distance: float
+    uri: str
+    weight: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Where a photo was taken, as far as the matches tell.
+
+    Attributes:
+        lat: Degrees; the best guess, also when abstained.
+        lon: Degrees, [-180, 180); the best guess, also when abstained.
+        radius_50_m: The circle around the point that holds half of the evidence's weight. It is the
+            spread of the evidence, not a confidence interval.
+        radius_90_m: The same for 90 % of the weight.
+        method: ``nearest``, ``density`` or ``clusters``; a convention follows after a slash.
+        abstained: The evidence is too weak to be an answer.
+        reason: Why it abstained; or, when it did not, that there was no threshold to judge by.
+        margin: Weight of the place answered less that of the next distinct place, -1 to 1
+            (:func:`~.spread.place_margins`); None where no match is more similar than nothing.
+        candidates: The matches, best first.
+        threshold: The best score below which it abstains; None if there was none.
+        posterior: The place of a calibrated probability over cells. None: this estimate has none,
+            and nothing in it may be read as one.
+    """
+
+    lat: float
+    lon: float
+    radius_50_m: float
+    radius_90_m: float
+    method: str
+    abstained: bool
+    reason: str | None
+    margin: float | None
+    candidates: tuple[Candidate, ...]
+    threshold: float | None = None
+    posterior: None = None

@@ -1,0 +1,95 @@
+"""From matches to estimates: the point, how sure it can be, and whether it is an answer at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sightline.locating.estimate import Candidate, Estimate
+from sightline.locating.evidence import Floats
+from sightline.locating.methods import Method, MethodSettings, place
+from sightline.locating.spread import evidence_radii_m, place_margins
+
+if TYPE_CHECKING:
+    from sightline.atlas.matches import Matches
+
+
+def estimates_of(
+    matches: Matches,
+    method: Method,
+    settings: MethodSettings,
+    threshold: float | None,
+    no_threshold: str,
+) -> list[Estimate | None]:
+    """Turn a batch of matches into estimates.
+
+    Args:
+        matches: q queries.
+        method: How to read them.
+        settings: What the method is tuned by.
+        threshold: Best score below which an estimate abstains; None to have none.
+        no_threshold: What to say in ``reason`` when there is none.
+
+    Returns:
+        q estimates, None for a query without matches.
+    """
+    found = matches.ids >= 0
+    scores = np.where(found, matches.scores, np.nan).astype(np.float64)
+    points, weights = place(method, matches.coordinates, scores, settings)
+    radii = evidence_radii_m(points, matches.coordinates, weights)
+    margins = place_margins(points, matches.coordinates, weights, place_m=settings.place_m)
+    answers: list[Estimate | None] = []
+    for row, some in enumerate(found.any(axis=1)):
+        if not some:
+            answers.append(None)
+            continue
+        candidates = _candidates(matches, weights, row)
+        best = max(candidate.score for candidate in candidates)
+        abstained, reason = _judge(best, threshold, no_threshold)
+        answers.append(
+            Estimate(
+                lat=float(points[row, 0]),
+                lon=float(points[row, 1]),
+                radius_50_m=float(radii[row, 0]),
+                radius_90_m=float(radii[row, 1]),
+                method=method,
+                abstained=abstained,
+                reason=reason,
+                margin=float(margins[row]) if best > 0 else None,
+                candidates=candidates,
+                threshold=threshold,
+            )
+        )
+    return answers
+
+
+def _candidates(matches: Matches, weights: Floats, row: int) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            lat=float(matches.coordinates[row, column, 0]),
+            lon=float(matches.coordinates[row, column, 1]),
+            distance=float(matches.distances[row, column]),
+            uri=str(matches.uris[row, column]),
+            weight=float(weights[row, column]),
+            score=float(matches.scores[row, column]),
+        )
+        for column in np.flatnonzero(matches.ids[row] >= 0)
+    )
+
+
+def _judge(best: float, threshold: float | None, no_threshold: str) -> tuple[bool, str | None]:
+    """Return whether to abstain, and what to say about it."""
+    if best <= 0:
+        return True, (
+            f"No reference resembles the photo: the best match scores {best:.3f}, and a score of 0 "
+            "is what unrelated photos have on average."
+        )
+    if threshold is None:
+        return False, no_threshold
+    if best < threshold:
+        return True, (
+            f"The best match scores {best:.3f}, below the threshold of {threshold:.3f}: "
+            "it may not show the same place."
+        )
+    return False, None

@@ -1,0 +1,309 @@
+"""Photos in, estimates out: an encoder and an atlas, handed over by whoever owns them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sightline.errors import (
+    AtlasEmptyError,
+    CoordinateError,
+    FingerprintError,
+    SightlineError,
+    UsageError,
+)
+from sightline.geo.coordinates import as_coordinates
+from sightline.imagery.photo import Photo
+from sightline.imagery.place import ExifPlace
+from sightline.locating.estimate import Estimate
+from sightline.locating.evidence import Floats, require_number
+from sightline.locating.judging import estimates_of
+from sightline.locating.methods import DEFAULT_K, Method, MethodSettings, check_method
+from sightline.locating.queries import Query, encode_queries, merge_views, prepare_query
+from sightline.models.protocol import Encoder, Vectors
+
+if TYPE_CHECKING:
+    from sightline.atlas.matches import Matches
+    from sightline.geo.region import Region
+
+SearchMode: TypeAlias = Literal["auto", "exact", "approximate"]
+Near: TypeAlias = tuple[Floats, float]
+
+
+class SearchableAtlas(Protocol):
+    """What a locator needs of an atlas."""
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """Fingerprint of the encoder its vectors are from."""
+
+    @property
+    def null_similarity(self) -> float | None:
+        """95 % quantile of the best score to unrelated references; None if never measured."""
+
+    @property
+    def path(self) -> object:
+        """Where it lies; for reports."""
+
+    @property
+    def version(self) -> int:
+        """Version of its store; for reports."""
+
+    @property
+    def count(self) -> int:
+        """How many references it has."""
+
+    def search(
+        self,
+        vectors: Vectors,
+        k: int = 10,
+        *,
+        mode: SearchMode = "auto",
+        region: Region | None = None,
+        cell: int | None = None,
+        rerank: int = 20,
+        pool_m: float = 15.0,
+        fingerprint: str,
+        exclude_within_m: Near | None = None,
+        exclude_sha256: Sequence[str] | None = None,
+    ) -> Matches:
+        """Return the best k references for vectors (q, cells, d) as the encoder made them.
+
+        ``exclude_within_m``, places (q, 2) and metres, and ``exclude_sha256``, q hashes, leave out
+        references that would make an evaluation flatter itself.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedPhoto:
+    """What became of one photo.
+
+    Attributes:
+        path: As it was given; thumbnails are made from it.
+        sha256: Of the file's bytes; None if it could not be read.
+        photo_place: What the file itself says. It is reported and compared, never mixed in.
+        exif_to_estimate_m: Geodesic distance between that and the estimate.
+        estimate: None if there is an error.
+        error: Why there is no estimate.
+        place_problem: Why a place in the file was refused.
+    """
+
+    path: str
+    sha256: str | None
+    photo_place: ExifPlace | None
+    exif_to_estimate_m: float | None
+    estimate: Estimate | None
+    error: SightlineError | None
+    place_problem: str | None = None
+
+
+class Locator:
+    """Locates photos against an atlas with the atlas's encoder.
+
+    Args:
+        atlas: Opened.
+        encoder: Loaded; it must be the one that built the atlas.
+        method: ``nearest``, ``density`` or ``clusters``.
+        k: Matches to use; by default 10, 100 for density.
+        region: Only references inside it.
+        cell: Only references inside this S2 cell.
+        mode: How to search.
+        rerank: How many of the best to re-rank by regional vectors.
+        pool_m: References this near to each other may speak as one place; 0 for each alone.
+        abstain_below: Best score below which an estimate abstains. ``"atlas"`` takes what the
+            atlas measured: the score that the best of unrelated references stays under 95 times
+            in 100. None never abstains on that ground, and the estimate says so.
+        settings: What the methods are tuned by.
+
+    Raises:
+        FingerprintError: The atlas was built with another encoder.
+        UsageError: An argument that cannot be.
+    """
+
+    def __init__(
+        self,
+        atlas: SearchableAtlas,
+        encoder: Encoder,
+        *,
+        method: Method = "nearest",
+        k: int | None = None,
+        region: Region | None = None,
+        cell: int | None = None,
+        mode: SearchMode = "auto",
+        rerank: int = 20,
+        pool_m: float = 15.0,
+        abstain_below: float | Literal["atlas"] | None = "atlas",
+        settings: MethodSettings | None = None,
+    ) -> None:
+        check_method(method)
+        if k is not None:
+            require_number("k", k, at_least=1)
+        if isinstance(abstain_below, float | int):
+            require_number("abstain_below", abstain_below, at_least=-1.0)
+        elif abstain_below not in (None, "atlas"):
+            raise UsageError(
+                f"abstain_below must be a score, 'atlas' or None. Got {abstain_below!r}.",
+                hint="Leave it out to take the threshold that the atlas measured.",
+            )
+        if atlas.encoder_fingerprint != encoder.fingerprint:
+            raise FingerprintError(
+                f"The atlas was built by the encoder {atlas.encoder_fingerprint}, and "
+                f"{encoder.name!r} is {encoder.fingerprint}: their vectors do not compare.",
+                hint="Open the model bundle that built the atlas, or build the atlas anew.",
+                path=atlas.path,
+            )
+        self.atlas = atlas
+        self.encoder = encoder
+        self.method: Method = method
+        self.k = DEFAULT_K[method] if k is None else k
+        self.region = region
+        self.cell = cell
+        self.mode: SearchMode = mode
+        self.rerank = rerank
+        self.pool_m = pool_m
+        self.abstain_below = abstain_below
+        self.settings = settings or MethodSettings()
+
+    def locate(
+        self,
+        photo: Photo,
+        *,
+        exclude_within_m: tuple[ArrayLike, float] | None = None,
+        exclude_sha256: str | None = None,
+    ) -> Estimate:
+        """Locate one photo.
+
+        Args:
+            photo: Only its pixels are used. A panorama asks with four views.
+            exclude_within_m: A place (2,) in degrees and metres; references nearer are left out.
+            exclude_sha256: References of this content hash are left out.
+
+        Returns:
+            The estimate; one too weak to be an answer says so in ``abstained`` and ``reason``.
+
+        Raises:
+            AtlasEmptyError: There is no reference to compare with.
+            VectorError: The encoder could not make a vector of it.
+        """
+        near = None
+        if exclude_within_m is not None:
+            near = (np.asarray(exclude_within_m[0], dtype=np.float64)[None], exclude_within_m[1])
+        hashes = None if exclude_sha256 is None else [exclude_sha256]
+        return self.locate_many([photo], exclude_within_m=near, exclude_sha256=hashes)[0]
+
+    def locate_many(
+        self,
+        photos: Sequence[Photo],
+        *,
+        exclude_within_m: tuple[ArrayLike, float] | None = None,
+        exclude_sha256: Sequence[str] | None = None,
+    ) -> list[Estimate]:
+        """Locate photos together, which is faster than one by one.
+
+        Args:
+            photos: n of them.
+            exclude_within_m: Places (n, 2) in degrees and metres; references nearer than that to a
+                photo's place are left out for it. For honest evaluation: it takes evidence away
+                and adds none.
+            exclude_sha256: n content hashes; references of that hash are left out for that photo.
+
+        Returns:
+            n estimates.
+
+        Raises:
+            AtlasEmptyError: There is no reference to compare a photo with.
+            VectorError: The encoder could not make a vector of one.
+            UsageError: An exclusion does not fit the photos.
+        """
+        queries = [prepare_query(photo, self.encoder) for photo in photos]
+        found = self._answers(queries, _places(exclude_within_m, len(queries)), exclude_sha256)
+        estimates = []
+        for estimate in found:
+            if isinstance(estimate, SightlineError):
+                raise estimate
+            estimates.append(estimate)
+        return estimates
+
+    def attempt(self, queries: Sequence[Query]) -> list[Estimate | SightlineError]:
+        """Locate prepared photos; the error of one is its own answer and stops no other.
+
+        Args:
+            queries: What :func:`~.queries.prepare_query` made of n photos.
+
+        Returns:
+            n estimates or errors.
+        """
+        try:
+            return self._answers(queries, None, None)
+        except SightlineError as error:
+            if len(queries) == 1:
+                return [error]
+        # Whose error it was shows only one by one.
+        return [answer for query in queries for answer in self.attempt([query])]
+
+    def _answers(
+        self, queries: Sequence[Query], near: Near | None, hashes: Sequence[str] | None
+    ) -> list[Estimate | SightlineError]:
+        if hashes is not None and len(hashes) != len(queries):
+            raise UsageError(
+                f"exclude_sha256 must have one hash for each photo. Got {len(hashes)} for "
+                f"{len(queries)}.",
+                hint="Pass them in the order of the photos.",
+            )
+        if not queries:
+            return []
+        vectors, owner = encode_queries(queries, self.encoder)
+        matches = self.atlas.search(
+            vectors,
+            self.k,
+            mode=self.mode,
+            region=self.region,
+            cell=self.cell,
+            rerank=self.rerank,
+            pool_m=self.pool_m,
+            fingerprint=self.encoder.fingerprint,
+            exclude_within_m=None if near is None else (near[0][owner], near[1]),
+            exclude_sha256=None if hashes is None else [hashes[query] for query in owner],
+        )
+        if len(owner) != len(queries):
+            matches = merge_views(matches, owner, len(queries))
+        threshold, otherwise = self._threshold()
+        found = estimates_of(matches, self.method, self.settings, threshold, otherwise)
+        return [
+            _nothing_left(query) if estimate is None else estimate
+            for query, estimate in zip(queries, found, strict=True)
+        ]
+
+    def _threshold(self) -> tuple[float | None, str]:
+        """Return the threshold, and what to say when there is none."""
+        if self.abstain_below != "atlas":
+            return self.abstain_below, "Not judged: no threshold for abstaining was given."
+        return (
+            self.atlas.null_similarity,
+            "Not judged: the atlas has not measured how similar unrelated references are.",
+        )
+
+
+def _places(exclude_within_m: tuple[ArrayLike, float] | None, photos: int) -> Near | None:
+    """Check the places that references are left out around."""
+    if exclude_within_m is None:
+        return None
+    places = as_coordinates(exclude_within_m[0], name="exclude_within_m")
+    require_number("exclude_within_m", exclude_within_m[1], at_least=0.0)
+    if len(places) != photos:
+        raise CoordinateError(
+            f"exclude_within_m must have one place for each photo. Got {len(places)} for {photos}.",
+            hint="Pass them in the order of the photos.",
+        )
+    return places, exclude_within_m[1]
+
+
+def _nothing_left(query: Query) -> AtlasEmptyError:
+    return AtlasEmptyError(
+        f"No reference is left to compare {query.name!r} with.",
+        hint="Widen the region, or exclude fewer references.",
+    )

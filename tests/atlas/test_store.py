@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import lance
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -161,10 +162,14 @@ def test_folders_that_hold_no_atlas(tmp_path: Path, store: Store) -> None:
         Store.open(store.path)
 
 
-def test_half_built_goes_on_with_its_rows(store: Store) -> None:
-    store.append(table(card(), range(3)))
+def test_a_half_built_store_is_made_again_unless_it_has_rows(store: Store) -> None:
     (store.path / "atlas.json").unlink()
-    assert Store.create(store.path, card()).count == 3
+    other = Store.create(store.path, card(dimension=5))
+    other.append(table(card(dimension=5), range(3)))
+    (store.path / "atlas.json").unlink()
+    with pytest.raises(AtlasDamagedError, match="3 rows and no atlas"):
+        Store.create(store.path, card(dimension=5))
+    assert lance.dataset(str(store.path / "rows.lance")).count_rows() == 3
 
 
 def test_rows_that_do_not_open_or_do_not_fit(store: Store) -> None:

@@ -7,6 +7,7 @@ dies leaves the last committed version as it was.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,7 +21,7 @@ from lance import LanceOperation
 from lance.fragment import write_fragments
 from numpy.typing import NDArray
 
-from sightline.atlas.card import ROWS_NAME, AtlasCard
+from sightline.atlas.card import CARD_NAME, ROWS_NAME, AtlasCard
 from sightline.atlas.durable import (
     is_disk_full,
     make_folder,
@@ -90,15 +91,15 @@ class Store:
     def create(cls, path: str | Path, card: AtlasCard) -> Store:
         """Make an atlas without rows in the folder ``path``, which is created if missing.
 
-        The card is written last: a folder with rows and no card is half-built, and creating it
-        again keeps the rows.
+        The card is written last: a folder without one is half-built and holds no rows yet.
 
         Raises:
             OutputError: The folder cannot be written.
             AtlasError: There is an atlas already.
+            AtlasDamagedError: There are rows of an unknown encoder.
         """
         folder = Path(path)
-        if (folder / "atlas.json").exists():
+        if (folder / CARD_NAME).exists():
             raise AtlasError(
                 f"{str(folder)!r} is an atlas already.",
                 hint="Use `sightline atlas add`, or choose another folder.",
@@ -106,13 +107,15 @@ class Store:
             )
         make_folder(folder)
         rows = folder / ROWS_NAME
-        if not _opens(rows):
-            with _writing(rows):
-                schema = row_schema(card)
-                lance.write_dataset(schema.empty_table(), str(rows), schema=schema, mode="create")
-                _sync_new(rows / "_versions", set())
-                sync_folder(rows)
-                sync_folder(folder)
+        _refuse_orphans(folder, _count_rows(rows))
+        with _writing(rows):
+            schema = row_schema(card)
+            # A writer that died here left no row, maybe an empty dataset of another encoder.
+            shutil.rmtree(rows, ignore_errors=True)
+            lance.write_dataset(schema.empty_table(), str(rows), schema=schema, mode="create")
+            _sync_new(rows / "_versions", set())
+            sync_folder(rows)
+            sync_folder(folder)
         card.write(folder)
         return cls.open(folder)
 
@@ -197,6 +200,12 @@ class Store:
     def take(self, positions: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
         """Return the rows at ``positions`` (n,), in that order."""
         return self._dataset.take([int(p) for p in positions], columns=list(columns))
+
+    def find(self, ids: NDArray[np.int64], columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows with these ids in physical order; unknown ids are passed over."""
+        held = self.ids()
+        positions = np.flatnonzero(np.isin(held, ids))
+        return self.take(positions, self.schema.names if columns is None else columns)
 
     def ids(self) -> NDArray[np.int64]:
         """Return all ids in physical order, int64 (count,)."""
@@ -322,12 +331,21 @@ class Store:
         return Store(self.path, self.card, dataset, self._synced)
 
 
-def _opens(rows: Path) -> bool:
+def _count_rows(rows: Path) -> int:
     try:
-        lance.dataset(str(rows))
+        return int(lance.dataset(str(rows)).count_rows())
     except (ValueError, OSError, RuntimeError):
-        return False
-    return True
+        return 0
+
+
+def _refuse_orphans(folder: Path, count: int) -> None:
+    if count:
+        raise AtlasDamagedError(
+            f"{str(folder)!r} holds {count} rows and no {CARD_NAME}: nothing says which encoder "
+            "they are from.",
+            hint="Restore atlas.json from a copy, or choose another folder.",
+            path=folder,
+        )
 
 
 def _difference(found: pa.Schema, expected: pa.Schema) -> str:

@@ -1,0 +1,37 @@
+"""Work on many items in threads, in order, with bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int
+) -> Iterator[Result]:
+    """Yield ``work(item)`` for every item, in the order of the items.
+
+    ``workers`` threads stay at most ``ahead`` items in front of the consumer: a slow consumer
+    holds them back, and one slow item does not stop the others until that distance is used up.
+    Items are drawn in the caller's thread.
+
+    Raises:
+        Exception: The first one that ``work`` or ``items`` raised; nothing new is begun then.
+    """
+    waiting: deque[Future[Result]] = deque()
+    source = iter(items)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="sightline-decode")
+    try:
+        waiting.extend(pool.submit(work, item) for item in islice(source, ahead))
+        while waiting:
+            done = waiting.popleft().result()
+            waiting.extend(pool.submit(work, item) for item in islice(source, 1))
+            yield done
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 # Rows worked on at once: the intermediate arrays stay in the processor's cache.
-_BATCH = 1 << 14
+_BATCH = 1 << 13
 _ONE = np.uint64(1)
 _ODD_BITS = np.uint64(0x1555555555555555)
 _INTEGER_HINT = "Give S2 ids as unsigned 64-bit integers; from_signed() converts a signed column."
@@ -242,8 +242,8 @@ def _lowest_bit(ids: IdArray) -> IdArray:
 
 
 def _levels(ids: IdArray) -> NDArray[np.int64]:
-    below = np.bitwise_count(_lowest_bit(ids) - _ONE).astype(np.int64)
-    return MAX_LEVEL - (below >> 1)
+    below: NDArray[np.uint8] = np.bitwise_count(_lowest_bit(ids) - _ONE)
+    return MAX_LEVEL - (below.astype(np.int64) >> 1)
 
 
 def _at_level(ids: IdArray, level: int) -> IdArray:

@@ -67,6 +67,8 @@ def normalise_longitude(lon: ArrayLike) -> FloatArray:
     """
     given = np.asarray(lon, dtype=np.float64)
     inside = (given >= -180.0) & (given < 180.0)
+    if inside.all():
+        return given.copy()
     turned = given - 360.0 * np.floor((given + 180.0) / 360.0)
     # Rounding can land a value a hair below -180 exactly on the open end.
     turned = np.where((turned >= 180.0) | (turned < -180.0), -180.0, turned)
@@ -92,7 +94,7 @@ def as_coordinates(value: ArrayLike | LatLng, *, name: str = "coordinates") -> F
     """
     rows = _as_rows(value, name)
     lat, lon = rows[:, 0], rows[:, 1]
-    bad = ~(np.isfinite(rows).all(axis=1) & (np.abs(lat) <= 90.0) & (np.abs(lon) <= 360.0))
+    bad = ~((np.abs(lat) <= 90.0) & (np.abs(lon) <= 360.0))  # NaN compares false
     if bad.any():
         row = int(np.argmax(bad))
         raise _out_of_range(name, row, float(lat[row]), float(lon[row]))
@@ -108,7 +110,11 @@ def unit_vectors(coords: ArrayLike) -> FloatArray:
     radians = np.deg2rad(np.asarray(coords, dtype=np.float64))
     lat, lon = radians[..., 0], radians[..., 1]
     cos_lat = np.cos(lat)
-    return np.stack([np.cos(lon) * cos_lat, np.sin(lon) * cos_lat, np.sin(lat)], axis=-1)
+    xyz = np.empty((*lat.shape, 3))
+    xyz[..., 0] = np.cos(lon) * cos_lat
+    xyz[..., 1] = np.sin(lon) * cos_lat
+    xyz[..., 2] = np.sin(lat)
+    return xyz
 
 
 def from_unit_vectors(xyz: ArrayLike) -> FloatArray:
@@ -130,13 +136,14 @@ def _as_rows(value: Any, name: str) -> FloatArray:
         value = (value.lat, value.lon)
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "fiuO":
-            raise TypeError(array.dtype.name)
-        if array.dtype.kind == "O" and any(not _is_number(x) for x in array.ravel()):
-            raise TypeError(array.dtype.name)
-        rows = np.array(array, dtype=np.float64, ndmin=2)
+        numeric = array.dtype.kind in "fiu" or (
+            array.dtype.kind == "O" and all(_is_number(part) for part in array.ravel())
+        )
+        rows = np.array(array, dtype=np.float64, ndmin=2) if numeric else None
     except (TypeError, ValueError) as error:
         raise _not_numbers(value, name) from error
+    if rows is None:
+        raise _not_numbers(value, name)
     if rows.size == 0:
         return np.empty((0, 2))
     if rows.ndim != 2 or rows.shape[1] != 2:

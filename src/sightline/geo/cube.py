@@ -18,35 +18,37 @@ GridArray = NDArray[np.int64]
 
 MAX_LEVEL = 30
 _LIMIT = 1 << MAX_LEVEL
-_BLOCK = 4  # levels per table look-up
-_BLOCKS = 8  # 8 · 4 = 32 levels, the top two of them empty
+_BLOCK = 5  # levels per table look-up: six look-ups make thirty levels, in 32 KiB of table
+_SIDE = (1 << _BLOCK) - 1
+_SHIFTS = range(MAX_LEVEL - _BLOCK, -1, -_BLOCK)
 
 # For each orientation of the curve (bit 0 swaps the axes, bit 1 inverts both), the quadrants
 # (2 i + j) in the order visited, and how each quadrant changes the orientation.
 _QUADRANTS = ((0, 1, 3, 2), (0, 2, 3, 1), (3, 2, 0, 1), (3, 1, 0, 2))
 _TURNS = (1, 0, 0, 3)
 
+# Per face, which of (x, y, z, -x, -y, -z) is divided by the major axis to give u, and v.
+_U_ROW = np.array([1, 3, 3, 2, 2, 4])
+_V_ROW = np.array([2, 2, 4, 1, 3, 3])
 
-def _tables() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the curve over four levels at once, forwards and backwards.
 
-    The first maps ``iiiijjjjoo`` (four bits of i, four of j, orientation) to ``ppppppppoo``
-    (position, orientation after it); the second is its inverse.
+def _tables() -> tuple[GridArray, GridArray]:
+    """Return the curve over one block of levels, forwards and backwards.
+
+    The first maps ``i | j | orientation`` (five, five and two bits) to ``position | orientation``
+    (ten and two bits, the orientation after the block); the second is its inverse.
     """
-    forward = np.empty(1 << (2 * _BLOCK + 2), dtype=np.int64)
-    backward = np.empty_like(forward)
-    for start in range(4):
-        for position in range(1 << (2 * _BLOCK)):
-            i = j = 0
-            orientation = start
-            for step in range(_BLOCK - 1, -1, -1):
-                quarter = (position >> (2 * step)) & 3
-                quadrant = _QUADRANTS[orientation][quarter]
-                i, j = 2 * i + (quadrant >> 1), 2 * j + (quadrant & 1)
-                orientation ^= _TURNS[quarter]
-            grid = (i << (_BLOCK + 2)) | (j << 2)
-            forward[grid | start] = (position << 2) | orientation
-            backward[(position << 2) | start] = grid | orientation
+    start, position = np.divmod(np.arange(1 << (2 * _BLOCK + 2)), 1 << (2 * _BLOCK))
+    i, j, orientation = np.zeros_like(start), np.zeros_like(start), start
+    for step in range(_BLOCK - 1, -1, -1):
+        quarter = (position >> (2 * step)) & 3
+        quadrant = np.array(_QUADRANTS)[orientation, quarter]
+        i, j = 2 * i + (quadrant >> 1), 2 * j + (quadrant & 1)
+        orientation = orientation ^ np.array(_TURNS)[quarter]
+    grid = (i << (_BLOCK + 2)) | (j << 2)
+    forward, backward = np.empty_like(grid), np.empty_like(grid)
+    forward[grid | start] = (position << 2) | orientation
+    backward[(position << 2) | start] = grid | orientation
     return forward, backward
 
 
@@ -55,17 +57,21 @@ _TO_POSITION, _TO_GRID = _tables()
 
 def face_uv(xyz: FloatArray) -> tuple[GridArray, FloatArray, FloatArray]:
     """Return face (0 to 5), u and v of directions ``(n, 3)``; a tie goes to the later axis."""
-    x, y, z = xyz[:, 0], xyz[:, 1], xyz[:, 2]
-    ax, ay, az = np.abs(x), np.abs(y), np.abs(z)
-    axis = np.where(ax > ay, np.where(ax > az, 0, 2), np.where(ay > az, 1, 2))
-    major = np.where(axis == 0, x, np.where(axis == 1, y, z))
-    back = major < 0
-    # The front faces divide (y, z), (-x, z), (-x, -y); the back faces swap their axes.
-    first = np.where(axis == 0, y, -x)
-    second = np.where(axis == 2, -y, z)
-    u = np.where(back, second, first) / major
-    v = np.where(back, first, second) / major
-    return axis + 3 * back, u, v
+    count = len(xyz)
+    signed = np.empty((6, count))
+    signed[:3] = xyz.T
+    np.negative(signed[:3], out=signed[3:])
+    ax, ay, az = np.abs(signed[:3])
+    over_y = ax > ay
+    axis = 2 - 2 * (over_y & (ax > az)).view(np.int8) - (~over_y & (ay > az)).view(np.int8)
+    point = np.arange(count)
+    # Picking by index, not by np.where: which side is taken is random from point to point.
+    flat = signed.ravel()
+    major = flat.take(axis * np.int64(count) + point)
+    face = axis + 3 * (major < 0)
+    u = flat.take(_U_ROW[face] * count + point) / major
+    v = flat.take(_V_ROW[face] * count + point) / major
+    return face, u, v
 
 
 def face_xyz(face: GridArray, u: FloatArray, v: FloatArray) -> FloatArray:
@@ -104,31 +110,27 @@ def grid_from_st(s: FloatArray) -> GridArray:
 def ids_from_grid(face: GridArray, i: GridArray, j: GridArray) -> IdArray:
     """Return the ids of leaves from face and grid: the walk along the Hilbert curve."""
     # The curve starts swapped on odd faces, so that it runs on from face to face.
-    bits = face & 1
-    position = face.astype(np.uint64)
-    for block in range(_BLOCKS - 1, -1, -1):
-        shift = block * _BLOCK
-        index = (((i >> shift) & 15) << (_BLOCK + 2)) | (((j >> shift) & 15) << 2) | bits
-        found = _TO_POSITION[index]
-        # Thirty levels fill seven blocks and a half: the first one carries two levels only.
-        width = np.uint64(4 if block == _BLOCKS - 1 else 2 * _BLOCK)
-        mask = (1 << int(width)) - 1
-        position = (position << width) | ((found >> 2) & mask).astype(np.uint64)
-        bits = found & 3
-    return (position << np.uint64(1)) | np.uint64(1)
+    orientation = face & 1
+    position = face.copy()
+    for shift in _SHIFTS:
+        grid = (((i >> shift) & _SIDE) << (_BLOCK + 2)) | (((j >> shift) & _SIDE) << 2)
+        found = _TO_POSITION.take(grid | orientation)
+        position = (position << (2 * _BLOCK)) | (found >> 2)
+        orientation = found & 3
+    # Faces 4 and 5 reach the sign bit with this last shift; the bits are what counts.
+    return ((position << 1) | 1).view(np.uint64)
 
 
 def grid_from_ids(ids: IdArray) -> tuple[GridArray, GridArray, GridArray]:
     """Return face, i and j of a leaf inside each cell (of the leaf itself, for a leaf)."""
-    face = (ids >> np.uint64(61)).astype(np.int64)
-    bits = face & 1
-    i = np.zeros(ids.shape, dtype=np.int64)
-    j = np.zeros(ids.shape, dtype=np.int64)
-    for block in range(_BLOCKS - 1, -1, -1):
-        mask = np.uint64(0xF if block == _BLOCKS - 1 else 0xFF)
-        chunk = (ids >> np.uint64(block * 2 * _BLOCK + 1)) & mask
-        found = _TO_GRID[(chunk.astype(np.int64) << 2) | bits]
-        i |= (found >> (_BLOCK + 2)) << (block * _BLOCK)
-        j |= ((found >> 2) & 15) << (block * _BLOCK)
-        bits = found & 3
+    face = (ids >> np.uint64(2 * MAX_LEVEL + 1)).astype(np.int64)
+    position = (ids >> np.uint64(1)).astype(np.int64)
+    orientation = face & 1
+    i, j = np.zeros_like(face), np.zeros_like(face)
+    for shift in _SHIFTS:
+        chunk = (position >> (2 * shift)) & ((1 << (2 * _BLOCK)) - 1)
+        found = _TO_GRID.take((chunk << 2) | orientation)
+        i = (i << _BLOCK) | (found >> (_BLOCK + 2))
+        j = (j << _BLOCK) | ((found >> 2) & _SIDE)
+        orientation = found & 3
     return face, i, j

@@ -162,9 +162,7 @@ def _half_turn(difference_degrees: FloatArray) -> FloatArray:
     return np.asarray(np.deg2rad(short) / 2.0)
 
 
-def _pairs(
-    a: ArrayLike, b: ArrayLike
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _pairs(a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     first, second = _checked(a), _checked(b)
     return first[..., 0], first[..., 1], second[..., 0], second[..., 1]
 

@@ -10,7 +10,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import FrameType
 
 import numpy as np
@@ -19,16 +18,11 @@ import pyarrow as pa
 from sightline.atlas.card import AtlasCard
 from sightline.atlas.catalogue import Catalogue, content_key
 from sightline.atlas.intake import FileState, ReadyPhoto
+from sightline.atlas.names import NameChanges, renamed
 from sightline.atlas.store import Store, row_schema
 from sightline.geo.cells import cell_ids, to_signed
 
 Row = dict[str, object]
-
-
-@dataclass(slots=True)
-class _NameChanges:
-    put: dict[str, FileState] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
 
 
 class Writer:
@@ -40,7 +34,7 @@ class Writer:
         self._next_id = store.next_id()
         self._finished: list[tuple[ReadyPhoto, range]] = []
         self._accepted: dict[int, ReadyPhoto] = {}
-        self._changes: dict[int, _NameChanges] = {}
+        self._changes: dict[int, NameChanges] = {}
 
     @property
     def waiting(self) -> int:
@@ -117,8 +111,8 @@ class Writer:
         changes.put.pop(name, None)
         changes.gone.add(name)
 
-    def _changes_of(self, content: int) -> _NameChanges:
-        return self._changes.setdefault(content, _NameChanges())
+    def _changes_of(self, content: int) -> NameChanges:
+        return self._changes.setdefault(content, NameChanges())
 
     def _edited(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], pa.Table]:
         """Ids to remove, and those of their rows that come back with other names."""
@@ -130,31 +124,12 @@ class Writer:
         kept = []
         for row, number in enumerate(found.column("id").to_pylist()):
             changes = self._changes[ids[number]]
-            names = _renamed(found.slice(row, 1), changes)
+            names = renamed(found.slice(row, 1), changes)
             if names.num_rows:
                 kept.append(names)
             else:
                 self._catalogue.put_content(ids[number], ())
         return found.column("id").to_numpy(), pa.concat_tables([schema.empty_table(), *kept])
-
-
-def _renamed(row: pa.Table, changes: _NameChanges) -> pa.Table:
-    """One row with its names changed; no row if none is left."""
-    names = row.column("names")[0].as_py()
-    times = dict(zip(names, row.column("mtime_ns")[0].as_py(), strict=True))
-    times = {n: t for n, t in times.items() if n not in changes.gone or n in changes.put}
-    times |= {name: file.mtime_ns for name, file in changes.put.items()}
-    if not times:
-        return row.slice(0, 0)
-    values = {
-        "uri": pa.array([next(iter(times))], pa.string()),
-        "names": pa.array([list(times)], pa.list_(pa.string())),
-        "mtime_ns": pa.array([list(times.values())], pa.list_(pa.int64())),
-    }
-    for name, column in values.items():
-        place = row.schema.get_field_index(name)
-        row = row.set_column(place, row.schema.field(place), column)
-    return row
 
 
 def _rows(photo: ReadyPhoto, ids: range) -> Iterator[Row]:

@@ -122,9 +122,10 @@ def _starts(centres: Floats, weights: Floats, sigma: float) -> NDArray[np.bool_]
     query, match = np.nonzero(weighted)
     bound = _bound(angles[query, match] / sigma, weights[query], best[query, 0])
     candidates[query, match] = bound >= best[query, 0] * (1.0 - 1e-9)
-    width = np.arange(weights.shape[1])
+    # In one spot the heaviest match speaks for all, so that ties end with the best one.
+    rank = np.argsort(np.argsort(-weights, axis=1, kind="stable"), axis=1)
     denser = (density[:, None, :] > density[:, :, None]) | (
-        (density[:, None, :] == density[:, :, None]) & (width[None, :] < width[:, None])
+        (density[:, None, :] == density[:, :, None]) & (rank[:, None, :] < rank[:, :, None])
     )
     beside = denser & candidates[:, None, :] & (angles <= SAME_CLIMB * sigma)
     return np.asarray(candidates & ~beside.any(axis=2))

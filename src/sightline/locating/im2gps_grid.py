@@ -65,9 +65,9 @@ def im2gps_grid(
     """
     places = np.asarray(coordinates, dtype=np.float64)[:, :k]
     away = np.asarray(distances, dtype=np.float64)[:, :k]
-    valid: Mask = ~(np.isnan(places).any(axis=2) | np.isnan(away))
+    valid: Mask = ~np.isnan(places).any(axis=2) & ~np.isnan(away)
     weights = _inverse_powers(np.where(valid, away, np.inf), exponent)
-    filled = np.where(valid[..., None], places, 0.0)
+    filled = np.where(np.isnan(places), 0.0, places)
     parts = [
         _search(filled[start : start + QUERIES_AT_ONCE], weights[start : start + QUERIES_AT_ONCE])
         for start in range(0, len(filled), QUERIES_AT_ONCE)
@@ -77,7 +77,7 @@ def im2gps_grid(
     kilometres = great_circle_m(modes[:, None], filled) * (SNAP_RADIUS_M / EARTH_RADIUS_M) / 1000
     near = valid & (kilometres < SNAP_KM)
     first = near.argmax(axis=1)
-    found = near.any(axis=1)
+    found = np.asarray(near.any(axis=1))
     rows = np.arange(len(filled))
     points = np.where(found[:, None], filled[rows, first], modes)
     empty = ~valid.any(axis=1)
@@ -91,9 +91,12 @@ def _inverse_powers(distances: Floats, exponent: float) -> Floats:
     nearest = distances.min(axis=1, keepdims=True)
     usable = np.isfinite(distances)
     ratio = np.divide(
-        nearest, distances, out=(distances == nearest).astype(np.float64), where=distances > 0
+        nearest,
+        distances,
+        out=(usable & (distances == nearest)).astype(np.float64),
+        where=usable & (distances > 0),
     )
-    return np.where(usable, np.where(usable, ratio, 0.0) ** exponent, 0.0)
+    return np.asarray(ratio**exponent)
 
 
 def _search(places: Floats, weights: Floats) -> tuple[Floats, Indices]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from sightline.atlas.matches import Matches
 from sightline.locating.estimate import Candidate, Estimate
 from sightline.locating.evidence import Floats
 from sightline.locating.methods import Method, MethodSettings, place
 from sightline.locating.spread import evidence_radii_m, place_margins
-
-if TYPE_CHECKING:
-    from sightline.atlas.matches import Matches
 
 
 def estimates_of(
@@ -40,8 +36,8 @@ def estimates_of(
     radii = evidence_radii_m(points, matches.coordinates, weights)
     margins = place_margins(points, matches.coordinates, weights, place_m=settings.place_m)
     answers: list[Estimate | None] = []
-    for row, some in enumerate(found.any(axis=1)):
-        if not some:
+    for row, count in enumerate(matches.counts):
+        if not count:
             answers.append(None)
             continue
         candidates = _candidates(matches, weights, row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,62 +20,15 @@ from sightline.geo.coordinates import as_coordinates
 from sightline.imagery.photo import Photo
 from sightline.imagery.place import ExifPlace
 from sightline.locating.estimate import Estimate
-from sightline.locating.evidence import Floats, require_number
+from sightline.locating.evidence import require_number
 from sightline.locating.judging import estimates_of
 from sightline.locating.methods import DEFAULT_K, Method, MethodSettings, check_method
 from sightline.locating.queries import Query, encode_queries, merge_views, prepare_query
-from sightline.models.protocol import Encoder, Vectors
+from sightline.locating.searchable import Near, SearchableAtlas, SearchMode
+from sightline.models.protocol import Encoder
 
 if TYPE_CHECKING:
-    from sightline.atlas.matches import Matches
     from sightline.geo.region import Region
-
-SearchMode: TypeAlias = Literal["auto", "exact", "approximate"]
-Near: TypeAlias = tuple[Floats, float]
-
-
-class SearchableAtlas(Protocol):
-    """What a locator needs of an atlas."""
-
-    @property
-    def encoder_fingerprint(self) -> str:
-        """Fingerprint of the encoder its vectors are from."""
-
-    @property
-    def null_similarity(self) -> float | None:
-        """95 % quantile of the best score to unrelated references; None if never measured."""
-
-    @property
-    def path(self) -> object:
-        """Where it lies; for reports."""
-
-    @property
-    def version(self) -> int:
-        """Version of its store; for reports."""
-
-    @property
-    def count(self) -> int:
-        """How many references it has."""
-
-    def search(
-        self,
-        vectors: Vectors,
-        k: int = 10,
-        *,
-        mode: SearchMode = "auto",
-        region: Region | None = None,
-        cell: int | None = None,
-        rerank: int = 20,
-        pool_m: float = 15.0,
-        fingerprint: str,
-        exclude_within_m: Near | None = None,
-        exclude_sha256: Sequence[str] | None = None,
-    ) -> Matches:
-        """Return the best k references for vectors (q, cells, d) as the encoder made them.
-
-        ``exclude_within_m``, places (q, 2) and metres, and ``exclude_sha256``, q hashes, leave out
-        references that would make an evaluation flatter itself.
-        """
 
 
 @dataclass(frozen=True, slots=True)

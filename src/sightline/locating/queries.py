@@ -6,19 +6,18 @@ way through it, so that an estimate cannot know what it is compared with.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.atlas.matches import Matches
 from sightline.imagery.photo import Photo
 from sightline.models.protocol import Encoder, Pixels, Vectors
 
-if TYPE_CHECKING:
-    from sightline.atlas.matches import Matches
+Kind = TypeVar("Kind", bound=np.generic)
 
 VIEWS_AT_ONCE = 16
 
@@ -79,7 +78,7 @@ def merge_views(matches: Matches, owner: NDArray[np.intp], queries: int) -> Matc
         queries: How many queries there are, n.
 
     Returns:
-        Matches (n, k), best score first; padded with -1, NaN and empty strings.
+        Matches (n, k), best score first; padded with -1, NaN and None.
     """
     width = matches.ids.shape[1]
     flat = np.flatnonzero(matches.ids.ravel() >= 0)
@@ -94,19 +93,20 @@ def merge_views(matches: Matches, owner: NDArray[np.intp], queries: int) -> Matc
     kept, rank = kept[rank < width], rank[rank < width]
     source = np.full((queries, width), -1, dtype=np.intp)
     source[query[kept], rank] = flat[kept]
-    merged = {
-        field.name: _taken(array, source)
-        for field in dataclasses.fields(matches)
-        if isinstance(array := getattr(matches, field.name), np.ndarray)
-        and array.shape[:2] == matches.ids.shape
-    }
-    return dataclasses.replace(matches, **merged)
+    return Matches(
+        ids=_taken(matches.ids, source, -1),
+        scores=_taken(matches.scores, source, np.nan),
+        coordinates=_taken(matches.coordinates, source, np.nan),
+        uris=_taken(matches.uris, source, None),
+        views=_taken(matches.views, source, -1),
+        headings=_taken(matches.headings, source, np.nan),
+        mode=matches.mode,
+        recall_estimate=matches.recall_estimate,
+    )
 
 
-def _taken(array: NDArray[np.generic], source: NDArray[np.intp]) -> NDArray[np.generic]:
-    """Take entries (v, k, …) by flat index (n, k), padding where it is -1."""
-    flat = array.reshape(-1, *array.shape[2:])
-    taken = flat[np.maximum(source, 0)]
-    padding = {"f": np.nan, "O": ""}.get(array.dtype.kind, -1)
+def _taken(array: NDArray[Kind], source: NDArray[np.intp], padding: object) -> NDArray[Kind]:
+    """Take entries (v, k, …) by flat index (n, k), with ``padding`` where it is -1."""
+    taken = array.reshape(-1, *array.shape[2:])[np.maximum(source, 0)]
     taken[source < 0] = np.array(padding, dtype=array.dtype)
     return taken

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sightline.errors import UsageError
+from sightline.geo.coordinates import normalise_longitude
+from sightline.geo.distance import destination, great_circle_m
+from sightline.locating.density import density_mode
+from sightline.locating.evidence import PAIRS_AT_ONCE, evidence_weights
+from sightline.locating.im2gps_grid import im2gps_grid
+
+from .strategies import match_rows
+
+
+def density_at(
+    points: np.ndarray, coordinates: np.ndarray, scores: np.ndarray, sigma_m: float
+) -> np.ndarray:
+    """Equation 1, kernel by kernel, at points (p, 2)."""
+    weights = np.maximum(np.nan_to_num(scores, nan=0.0), 0.0) ** 10
+    if not weights.any():
+        weights = (~np.isnan(scores)).astype(float)
+    total = np.zeros(len(points))
+    for place, weight in zip(coordinates, weights / weights.sum(), strict=True):
+        if weight > 0:
+            total += weight * np.exp(-0.5 * (great_circle_m(points, place) / sigma_m) ** 2)
+    return total
+
+
+def rings(centre: np.ndarray, reach_m: float, count: int) -> np.ndarray:
+    """A polar grid (count * 24, 2) around a place."""
+    radii = np.linspace(reach_m / count, reach_m, count)[:, None]
+    return destination(centre, np.arange(0, 360, 15.0), radii).reshape(-1, 2)
+
+
+def climb(
+    point: np.ndarray, coordinates: np.ndarray, scores: np.ndarray, sigma_m: float
+) -> np.ndarray:
+    """Pattern search uphill from a point until steps are below a centimetre."""
+    step = sigma_m
+    best = density_at(point[None], coordinates, scores, sigma_m)[0]
+    while step > 0.01:
+        around = destination(point, np.arange(0, 360, 30.0), step)
+        values = density_at(around, coordinates, scores, sigma_m)
+        if values.max() > best:
+            point, best = around[values.argmax()], values.max()
+        else:
+            step /= 2
+    return point
+
+
+@settings(max_examples=60, deadline=None)
+@given(match_rows(padding=True), st.sampled_from([50.0, 1000.0, 30_000.0, 444_800.0, 2e6]))
+def test_the_mode_is_the_highest_place_anywhere_near_a_match(row, sigma_m) -> None:
+    coordinates, scores = row
+    point = density_mode(coordinates[None], scores[None], sigma_m=sigma_m).points[0]
+    reached = density_at(point[None], coordinates, scores, sigma_m)[0]
+    real = coordinates[~np.isnan(scores)]
+    grid = np.concatenate([real, *(rings(place, 2.5 * sigma_m, 10) for place in real)])
+    values = density_at(grid, coordinates, scores, sigma_m)
+    assert reached >= values.max() * (1 - 1e-9)
+    # And nothing beside it is higher: it is a summit, not a slope.
+    beside = np.concatenate([rings(point, 1.0, 1), rings(point, sigma_m, 5)])
+    assert reached >= density_at(beside, coordinates, scores, sigma_m).max() * (1 - 1e-9)
+
+
+def crowd(seed: int, k: int, spread: float, sigma_m: float) -> tuple[np.ndarray, np.ndarray]:
+    """Matches around 57.7 N, ``spread`` sigma wide."""
+    rng = np.random.default_rng(seed)
+    centre = np.array([57.7, 11.97])
+    away = np.abs(rng.normal(0, spread * sigma_m, k))
+    return destination(centre, rng.uniform(0, 360, k), away), rng.uniform(0.5, 0.9, k)
+
+
+@pytest.mark.parametrize("sigma_m", [30.0, 1000.0, 100_000.0])
+@pytest.mark.parametrize("spread", [0.3, 1.5, 3.0])
+def test_the_mode_is_found_to_the_metre(sigma_m: float, spread: float) -> None:
+    for seed in range(4):
+        coordinates, scores = crowd(seed, 30, spread, sigma_m)
+        point = density_mode(coordinates[None], scores[None], sigma_m=sigma_m).points[0]
+        # From the best place of a grid, not from our answer.
+        grid = np.concatenate([rings(place, 2 * sigma_m, 6) for place in coordinates])
+        start = grid[density_at(grid, coordinates, scores, sigma_m).argmax()]
+        summit = climb(start, coordinates, scores, sigma_m)
+        # Rounding of the density itself lets the oracle stop a little beside the summit.
+        assert great_circle_m(point, summit) < max(1.0, sigma_m * 1e-5)
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 2.0, 4.0, 8.0])
+def test_climbing_from_every_match_finds_nothing_higher(spread: float) -> None:
+    """The starts that are left out would have changed nothing."""
+    sigma_m, k = 1000.0, 25
+    for seed in range(4):
+        coordinates, scores = crowd(seed, k, spread, sigma_m)
+        point = density_mode(coordinates[None], scores[None], sigma_m=sigma_m).points[0]
+        reached = density_at(point[None], coordinates, scores, sigma_m)[0]
+        summits = np.stack([climb(place, coordinates, scores, sigma_m) for place in coordinates])
+        assert reached >= density_at(summits, coordinates, scores, sigma_m).max() * (1 - 1e-9)
+
+
+def test_a_middle_without_a_match_can_be_the_mode() -> None:
+    centre = np.array([10.0, 179.999])
+    coordinates = destination(centre, np.arange(0, 360, 45.0), 1200.0)
+    found = density_mode(coordinates[None], np.full((1, 8), 0.5), sigma_m=1000.0)
+    assert great_circle_m(found.points[0], centre) < 1.0
+
+
+def test_a_single_match_is_its_own_mode() -> None:
+    for place in ([90.0, 12.0], [-90.0, 0.0], [0.0, -180.0], [57.7, 11.97]):
+        found = density_mode([[place, [np.nan, np.nan]]], [[0.4, np.nan]])
+        assert great_circle_m(found.points[0], place) < 1e-3
+        np.testing.assert_array_equal(found.weights, [[1.0, 0.0]])
+
+
+def test_one_spot_many_times_is_that_spot() -> None:
+    place = np.array([57.7, 11.97])
+    found = density_mode(np.tile(place, (1, 100, 1)), np.full((1, 100), 0.5))
+    assert great_circle_m(found.points[0], place) < 1e-3
+
+
+def test_equal_modes_go_to_the_better_match() -> None:
+    # Two matches at either place; the best single one is at the second.
+    near, far = [0.0, 0.0], [0.0, 10.0]
+    scores = np.array([[0.8, 0.8, 0.8, 0.8]])
+    coordinates = np.array([[near, far, far, near]])
+    assert great_circle_m(density_mode(coordinates, scores).points[0], near) < 1e-3
+    flipped = density_mode(coordinates[:, ::-1], np.array([[0.8, 0.8, 0.8, 0.8]])).points[0]
+    assert great_circle_m(flipped, near) < 1e-3
+    # As heavy together, but from other scores: 2 x s^10 = t^10 + u^10.
+    better = 0.85
+    worse = (2 * 0.8**10 - better**10) ** 0.1
+    found = density_mode(coordinates, np.array([[0.8, worse, better, 0.8]])).points[0]
+    assert great_circle_m(found, far) < 1e-3
+
+
+def test_longitude_wraps() -> None:
+    coordinates = [[[10.0, 179.9995], [10.0, -179.9995], [10.0, 0.0]]]
+    found = density_mode(coordinates, [[0.5, 0.5, 0.51]])
+    assert great_circle_m(found.points[0], [10.0, 180.0]) < 0.01
+
+
+def test_without_positive_scores_every_match_counts() -> None:
+    coordinates = [[[0.0, 0.0], [0.0, 1.0], [0.0, 1.0]]]
+    found = density_mode(coordinates, [[0.0, -0.5, -0.9]])
+    assert great_circle_m(found.points[0], [0.0, 1.0]) < 1e-3
+    np.testing.assert_allclose(found.weights, [[1 / 3] * 3])
+
+
+def test_a_sigma_as_wide_as_the_earth_still_answers() -> None:
+    coordinates = [[[0.0, 0.0], [0.0, 180.0], [1.0, 0.0]]]
+    found = density_mode(coordinates, [[0.5, 0.4, 0.5]], sigma_m=2e7)
+    assert np.isfinite(found.points).all()
+
+
+def test_batches_equal_their_rows_across_chunks() -> None:
+    k = 40
+    n = PAIRS_AT_ONCE // (k * k) + 5
+    rng = np.random.default_rng(2)
+    coordinates = np.array([57.7, 11.97]) + rng.normal(0, 0.02, (n, k, 2))
+    scores = rng.uniform(0.3, 0.9, (n, k))
+    coordinates[3] = np.nan
+    scores[3] = np.nan
+    found = density_mode(coordinates, scores)
+    assert np.isnan(found.points[3]).all()
+    np.testing.assert_allclose(found.weights, evidence_weights(scores))
+    for row in (0, 1, n - 6, n - 5, n - 1):
+        alone = density_mode(coordinates[row][None], scores[row][None])
+        assert great_circle_m(found.points[row], alone.points[0]) < 1e-3
+
+
+@settings(max_examples=60, deadline=None)
+@given(match_rows(), st.permutations(range(12)), st.floats(-180, 180))
+def test_neither_order_nor_meridian_counts(row, permutation, turn) -> None:
+    coordinates, scores = row
+    one = density_mode(coordinates[None], scores[None]).points[0]
+    order = [p for p in permutation if p < len(scores)]
+    turned = np.stack([coordinates[:, 0], normalise_longitude(coordinates[:, 1] + turn)], 1)
+    other = density_mode(turned[order][None], scores[order][None]).points[0]
+    assert great_circle_m((one[0], one[1] + turn), other) < 1.0
+
+
+def test_nothing_is_nowhere() -> None:
+    nothing = np.full((2, 3, 2), np.nan), np.full((2, 3), np.nan)
+    for convention in (None, "im2gps"):
+        assert np.isnan(density_mode(*nothing, convention=convention).points).all()
+        none = density_mode(np.zeros((0, 3, 2)), np.zeros((0, 3)), convention=convention)
+        assert none.points.shape == (0, 2)
+
+
+def test_the_authors_convention_runs_on_distances() -> None:
+    rng = np.random.default_rng(1)
+    coordinates = np.stack([rng.uniform(30, 33, (3, 50)), rng.uniform(7, 9, (3, 50))], axis=2)
+    scores = np.sort(rng.uniform(-0.2, 0.9, (3, 50)))[:, ::-1]
+    found = density_mode(coordinates, scores, convention="im2gps")
+    grid = im2gps_grid(coordinates, 2 - 2 * scores)
+    np.testing.assert_array_equal(found.points, grid.points)
+    np.testing.assert_allclose(found.weights, evidence_weights(scores))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"sigma_m": 0.0}, "sigma_m must be a finite number, at least 1. Got 0.0"),
+        ({"sigma_m": np.nan}, "sigma_m"),
+        ({"exponent": -1.0}, "exponent"),
+        ({"convention": "grid"}, "convention must be None or 'im2gps'. Got 'grid'"),
+    ],
+)
+def test_impossible_settings_are_refused(wrong: dict, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        density_mode(np.zeros((1, 1, 2)), np.zeros((1, 1)), **wrong)

@@ -29,7 +29,8 @@ def test_photos_are_found_in_order(tmp_path: Path):
     touch(
         tmp_path,
         "b/2.JPG", "b/10.jpeg", "a.png", "c.HeIc", "b/x/deep.tif", "Z.webp",
-        "new\nline 'q' 東.avif", "readme.txt", ".hidden.jpg", ".git/a.jpg", "b/._2.JPG", "jpg", "folder.jpg/in.jpg",
+        "new\nline 'q' 東.avif", "readme.txt", ".hidden.jpg",
+        ".git/a.jpg", "b/._2.JPG", "jpg", "folder.jpg/in.jpg",
     )  # fmt: skip
     expected = [
         "Z.webp", "a.png", "b/10.jpeg", "b/2.JPG", "b/x/deep.tif", "c.HeIc", "folder.jpg/in.jpg",

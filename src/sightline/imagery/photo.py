@@ -83,8 +83,8 @@ def open_photo(
     Args:
         source: A path, the file's bytes, or a binary stream (left open, read from where it is).
         at_least: (height, width) that the upright pixels are needed at. A JPEG is then decoded at
-            1/2, 1/4 or 1/8 of its size where that is still no smaller on either side, which is
-            several times faster. Of a panorama, the size that a 90° view of it needs.
+            1/2, 1/4 or 1/8 of its size where that is still no smaller on either side; other
+            formats are decoded in full. Of a panorama, the size that a 90° view of it needs.
         limits: What the photo may cost; the defaults of ``Limits`` if None.
         name: What errors call it; its path if None.
 

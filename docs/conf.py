@@ -8,6 +8,7 @@ release = metadata.version("sightline")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.apidoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
@@ -22,3 +23,12 @@ autodoc_typehints_description_target = "documented"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+apidoc_modules = [
+    {
+        "path": "../src/sightline",
+        "destination": "api",
+        "separate_modules": True,
+        "module_first": True,
+        "max_depth": 2,
+    }
+]

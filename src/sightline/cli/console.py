@@ -37,12 +37,10 @@ class ProgressLike(Protocol):
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with control characters and undecodable bytes made visible.
+    """Return ``text`` safe for a terminal: a file name may hold newlines and escape sequences."""
+    from sightline.report.text import visible
 
-    A file name may hold newlines or terminal escapes; neither may reach a terminal raw.
-    """
-    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    return visible(text)
 
 
 def say(text: str, *, style: str = "") -> None:

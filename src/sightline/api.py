@@ -1,0 +1,114 @@
+"""The whole main job in three calls: open an atlas, open a model, locate."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sightline.atlas import Atlas
+from sightline.errors import UsageError
+from sightline.geo.region import Region, parse_region
+from sightline.locating import Locator, locate_paths
+from sightline.locating.methods import Method
+from sightline.models import load_model
+from sightline.models.protocol import Encoder
+from sightline.report.notebook import Located
+
+MODEL_FOLDER = "model"
+
+PathLike = str | os.PathLike[str]
+
+
+def open_atlas(path: PathLike) -> Atlas:
+    """Open an atlas folder for searching.
+
+    Raises:
+        AtlasNotFoundError: There is no atlas in that folder.
+        AtlasDamagedError: It is half-built or its files contradict each other.
+        AtlasVersionError: A newer Sightline wrote it.
+    """
+    return Atlas.open(path)
+
+
+def open_model(path: PathLike) -> Encoder:
+    """Open a model bundle, or the one that an atlas keeps of its own.
+
+    Args:
+        path: A bundle's folder, or an atlas's.
+
+    Raises:
+        BundleError: The folder holds no bundle, or a damaged one.
+    """
+    folder = Path(path)
+    kept = folder / MODEL_FOLDER
+    return load_model(kept if kept.is_dir() else folder)
+
+
+def locate(
+    photo: PathLike | bytes,
+    atlas: Atlas,
+    model: Encoder,
+    *,
+    method: Method = "nearest",
+    within: Region | str | None = None,
+    k: int | None = None,
+) -> Located:
+    """Locate one photo.
+
+    Args:
+        photo: A file's path, or its bytes.
+        atlas: From :func:`open_atlas`.
+        model: From :func:`open_model`; the encoder that built the atlas.
+        method: ``nearest``, ``density`` or ``clusters``.
+        within: Only references inside this region; text is read like the option ``--within``.
+        k: How many matches to use; by default 10, and 100 for ``density``.
+
+    Returns:
+        What the photo's own file says, and the estimate; in a notebook it shows itself as a map.
+
+    Raises:
+        PhotoError: The photo cannot be used.
+        FingerprintError: The atlas was built with another encoder.
+        RegionError: ``within`` cannot be read.
+    """
+    region = parse_region(within) if isinstance(within, str) else within
+    locator = Locator(atlas, model, method=method, region=region, k=k)
+    source = ("photo", photo) if isinstance(photo, bytes) else photo
+    (result,) = locate_paths([source], locator, workers=1)
+    if result.error is not None:
+        raise result.error
+    return Located.of(result)
+
+
+def open_locator(
+    atlas: PathLike,
+    *,
+    model: PathLike | None = None,
+    method: Method = "nearest",
+    within: str | None = None,
+    k: int | None = None,
+) -> Locator:
+    """Open an atlas and its model, and make them a locator.
+
+    Args:
+        atlas: The atlas folder.
+        model: The bundle; None for the one that the atlas keeps.
+        method: ``nearest``, ``density`` or ``clusters``.
+        within: A GeoJSON file, an ISO country code, or a box ``south,west,north,east``.
+        k: How many matches to use.
+
+    Raises:
+        UsageError: The atlas keeps no model and none was given.
+        SightlineError: What :func:`open_atlas`, :func:`open_model` and the locator raise.
+    """
+    region = None if within is None else parse_region(within)
+    opened = Atlas.open(atlas)
+    kept = Path(atlas) / MODEL_FOLDER
+    if model is None and not kept.is_dir():
+        raise UsageError(
+            f"The atlas {str(atlas)!r} keeps no model of its own.",
+            hint="Name the bundle that it was built with: --model DIR.",
+            path=kept,
+        )
+    encoder = load_model(kept if model is None else model)
+    return Locator(opened, encoder, method=method, region=region, k=k)

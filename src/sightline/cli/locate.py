@@ -1,0 +1,184 @@
+"""``sightline locate``: photos in, places out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from sightline.cli.console import (
+    Status,
+    out,
+    printable,
+    progress_bar,
+    require_writable,
+    say,
+)
+from sightline.cli.options import JsonOption, Method, ModelOption, WithinOption
+from sightline.errors import SightlineError, UsageError
+
+if TYPE_CHECKING:
+    from sightline.locating import LocatedPhoto, Locator
+
+SHOWN_MATCHES = 5
+
+
+def locate(
+    photos: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO...",
+            help="Photos, folders or glob patterns; `-` reads one photo from stdin.",
+            show_default=False,
+        ),
+    ],
+    atlas: Annotated[
+        Path, typer.Option("--atlas", help="The atlas folder to ask.", show_default=False)
+    ],
+    model: ModelOption = None,
+    method: Annotated[Method, typer.Option(help="How to read the matches.")] = Method.nearest,
+    within: WithinOption = None,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "--k",
+            min=1,
+            help="How many matches to use: 10 for nearest and clusters, 100 for density.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="OUT.html", help="Write an HTML report.")
+    ] = None,
+    geojson: Annotated[
+        Path | None, typer.Option("--geojson", metavar="OUT", help="Write GeoJSON.")
+    ] = None,
+    kml: Annotated[Path | None, typer.Option("--kml", metavar="OUT", help="Write KML.")] = None,
+) -> None:
+    """Say where photos were taken, how sure that is, and on what evidence.
+
+    Example: `sightline locate street.jpg --atlas lund.atlas --report street.html`
+    """
+    from sightline.api import open_locator
+    from sightline.report import locate_document, write_geojson, write_kml, write_report
+
+    for path in (report, geojson, kml):
+        require_writable(path)
+    locator = open_locator(atlas, model=model, method=method.value, within=within, k=k)
+    results = _locate_all(photos, locator)
+    document = locate_document(results, locator)
+    if as_json:
+        # Plain ASCII survives every terminal and every file name.
+        out.file.write(json.dumps(document, allow_nan=False) + "\n")
+    else:
+        for photo in document["photos"]:
+            _show(photo)
+    if report:
+        write_report(report, results, locator)
+    if geojson:
+        write_geojson(geojson, results)
+    if kml:
+        write_kml(kml, results)
+    if any(result.error for result in results):
+        raise typer.Exit(Status.SOME_FAILED)
+
+
+def _locate_all(arguments: list[str], locator: Locator) -> list[LocatedPhoto]:
+    from sightline.datasets import photos_matching
+    from sightline.locating import locate_paths
+
+    found = photos_matching(arguments)
+    sources = [("-", _standard_input()) if path == "-" else path for path in found.paths]
+    results: list[LocatedPhoto] = []
+    with progress_bar("locating", unit="photos") as report:
+        for result in locate_paths(sources, locator):
+            results.append(result)
+            report(len(results), len(sources))
+    results += [_not_found(error) for error in found.errors]
+    return results
+
+
+def _standard_input() -> bytes:
+    from sightline.imagery import Limits
+
+    # One byte more than allowed, so that the decoder sees that it is too much.
+    content = sys.stdin.buffer.read(Limits().max_bytes + 1)
+    if not content:
+        raise UsageError(
+            "There was nothing on standard input.", hint="Pipe a photo: cat photo.jpg | sightline …"
+        )
+    return content
+
+
+def _not_found(error: SightlineError) -> LocatedPhoto:
+    from sightline.locating import LocatedPhoto
+
+    return LocatedPhoto(
+        path=error.path or "",
+        sha256=None,
+        photo_place=None,
+        exif_to_estimate_m=None,
+        estimate=None,
+        error=error,
+    )
+
+
+def _show(photo: dict[str, Any]) -> None:
+    say(printable(photo["path"]), style="bold")
+    if photo["exif"]:
+        _show_exif(photo["exif"])
+    elif photo["exif_problem"]:
+        say(f"  its own place   refused: {printable(photo['exif_problem'])}", style="dim")
+    if photo["error"]:
+        say(f"  error           {printable(photo['error']['message'])}", style="red")
+        say(f"                  {printable(photo['error']['hint'])}", style="dim")
+    else:
+        _show_estimate(photo["estimate"])
+        out.print(_matches(photo["candidates"][:SHOWN_MATCHES]))
+    say("")
+
+
+def _show_exif(exif: dict[str, Any]) -> None:
+    from sightline.report.text import distance_text
+
+    apart = exif["to_estimate_m"]
+    compared = "" if apart is None else f"; the estimate is {distance_text(apart)} away"
+    say(f"  its own place   {exif['lat']:.6f}, {exif['lon']:.6f} (EXIF, not used{compared})")
+
+
+def _show_estimate(estimate: dict[str, Any]) -> None:
+    from sightline.report.text import distance_text
+
+    place = f"{estimate['lat']:.6f}, {estimate['lon']:.6f}   {estimate['place']['text']}"
+    if estimate["abstained"]:
+        say("  estimate        none that would hold", style="yellow")
+        say(f"                  {printable(estimate['reason'] or '')}", style="yellow")
+        say(f"  best guess      {place}", style="dim")
+    else:
+        say(f"  estimate        {place}", style="green")
+    say(
+        f"  spread          half of the evidence within {distance_text(estimate['radius_50_m'])}, "
+        f"90 % within {distance_text(estimate['radius_90_m'])} ({estimate['method']})"
+    )
+
+
+def _matches(candidates: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
+    table.add_column("  best matches", no_wrap=True)
+    table.add_column("distance", justify="right")
+    table.add_column("weight", justify="right")
+    table.add_column("place", no_wrap=True)
+    for match in candidates:
+        table.add_row(
+            Text("  " + printable(match["uri"])),
+            f"{match['distance']:.3f}",
+            f"{match['weight']:.0%}",
+            f"{match['lat']:.6f}, {match['lon']:.6f}",
+        )
+    return table

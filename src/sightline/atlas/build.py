@@ -284,10 +284,7 @@ class _Run:
             self._save()
             raise BuildInterrupted(self._report()) from interrupt
         except OutputError:
-            # Nothing more can be written; give back what the failed transaction took.
-            with suppress(OutputError):
-                self.writer.store.clean()
-            raise
+            raise  # Nothing more can be written.
         except BaseException:
             with suppress(OutputError):
                 self._save()

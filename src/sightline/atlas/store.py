@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from sightline.errors import AtlasDamagedError, AtlasError, OutputError, VectorE
 
 _ROWS_PER_FILE = 1 << 20
 _TAKEN_AT_ONCE = 16_384
+_FOREVER = timedelta(days=36_500)
 _IDS_NAME = "next_id"
 KEEP_VERSIONS_FOR = timedelta(minutes=10)
 
@@ -239,7 +240,7 @@ class Store:
         """
         rows = _checked(rows, self.schema)
         uri = str(self.path / ROWS_NAME)
-        with _writing(self.path):
+        with self._transaction():
             updated, removed = self._without(np.asarray(ids, np.int64))
             added = []
             if rows.num_rows:
@@ -261,7 +262,7 @@ class Store:
         """
         order = np.argsort(self.column("s2").view(np.uint64), kind="stable")
         reader = pa.RecordBatchReader.from_batches(self.schema, self._taken(order))
-        with _writing(self.path):
+        with self._transaction():
             fragments = write_fragments(
                 reader,
                 str(self.path / ROWS_NAME),
@@ -282,6 +283,17 @@ class Store:
             self._dataset.cleanup_old_versions(
                 older_than=keep, delete_unverified=True, error_if_tagged_old_versions=False
             )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            with _writing(self.path):
+                yield
+        except OutputError:
+            # A full disk should not stay full of what nobody will ever read.
+            with suppress(OutputError):
+                self.clean(keep=_FOREVER)
+            raise
 
     def _taken(self, order: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
         for start in range(0, len(order), _TAKEN_AT_ONCE):

@@ -1,0 +1,155 @@
+"""Processes killed with SIGKILL at random moments, 50 of them and more."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sightline.atlas.build import build_atlas
+from sightline.atlas.store import Store
+from sightline.atlas.verify import verify
+
+from .child import records_in
+from .encoders import ColourGrid
+from .photos import write_photo
+
+PHOTOS = 60
+TESTS = Path(__file__).resolve().parent.parent
+
+
+def start(mode: str, atlas: Path, photos: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "atlas.child", mode, str(atlas), str(photos)]
+    environment = os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def kill_after(process: subprocess.Popen[str], seconds: float) -> tuple[list[str], bool]:
+    """Let the process run, kill it; returns what it said and whether the kill came in time."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        first = process.stdout.readline()
+        assert first == "ready\n", process.stderr.read()
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        lines = process.stdout.read().splitlines()
+        errors = process.stderr.read()
+    killed = process.returncode == -signal.SIGKILL
+    assert killed or process.returncode == 0, errors
+    return lines, killed
+
+
+class Ledger:
+    """The ids that must be there: those acknowledged, give or take the transaction under way."""
+
+    def __init__(self) -> None:
+        self.acknowledged: set[int] = set()
+        self.under_way: set[int] | None = None
+
+    def read(self, lines: list[str]) -> None:
+        for line in lines:
+            if line.startswith("try"):
+                removed, added = (
+                    {int(i) for i in ids.split(",") if i} for ids in line[4:].split(" ")
+                )
+                self.under_way = (self.acknowledged - removed) | added
+            elif line == "done":
+                assert self.under_way is not None
+                self.acknowledged, self.under_way = self.under_way, None
+
+    def check(self, atlas: Path) -> None:
+        if not (atlas / "atlas.json").exists():
+            assert not self.acknowledged
+            return
+        report = verify(atlas)
+        assert report.sound, report.faults
+        ids = Store.open(atlas).ids().tolist()
+        assert len(ids) == len(set(ids))
+        assert set(ids) in (self.acknowledged, self.under_way)
+        self.acknowledged, self.under_way = set(ids), None
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(PHOTOS):
+        path = write_photo(folder / f"{number:03}.jpg", number)
+        if number % 6 == 0:
+            shutil.copy(path, folder / f"{number:03}-twin.jpg")
+    return folder
+
+
+def change(photos: Path, seed: int) -> None:
+    """Give some files new contents, swap others, and add one."""
+    chance = random.Random(seed)
+    paths = sorted(photos.iterdir())
+    for path in chance.sample(paths, 8):
+        number = int(path.stem.split("-")[0])
+        write_photo(path, 1000 * (seed + 1) + number)
+    write_photo(photos / f"{100 + seed:03}.jpg", 100 + seed)
+    for path in paths:
+        if chance.random() < 0.3:
+            os.utime(path, (seed + 1, seed + 1))
+
+
+def contents(atlas: Path) -> list[object]:
+    """What an atlas holds, whatever the ids and the order of names."""
+    store = Store.open(atlas)
+    rows = store.take(np.arange(store.count), store.schema.names).to_pylist()
+    return sorted((sorted(r["names"]), r["sha256"], r["lat"], r["lon"], r["vector"]) for r in rows)
+
+
+def hashes(atlas: Path) -> set[bytes]:
+    return {s for b in Store.open(atlas).batches(["sha256"]) for s in b.column(0).to_pylist()}
+
+
+def test_builds_and_adds_survive_kills(photos: Path, tmp_path: Path) -> None:
+    chance = random.Random(20)
+    photos = Path(shutil.copytree(photos, tmp_path / "photos"))
+    atlas, ledger, kills, finished = tmp_path / "atlas", Ledger(), 0, 0
+    while kills < 32 or not finished:
+        lines, killed = kill_after(start("build", atlas, photos), chance.uniform(0, 0.3))
+        ledger.read(lines)
+        ledger.check(atlas)
+        kills += killed
+        if lines[-1:] == ["end"]:
+            # Complete: from now on photos are added to it, and files replaced.
+            change(photos, finished)
+            finished += 1
+    encoder = ColourGrid()
+    held = hashes(atlas)
+    build_atlas(atlas, records_in(photos), encoder)
+    assert verify(atlas).sound
+    fresh = ColourGrid()
+    build_atlas(tmp_path / "fresh", records_in(photos), fresh)
+    assert contents(atlas) == contents(tmp_path / "fresh")
+    after = {
+        bytes(s) for b in Store.open(atlas).batches(["sha256"]) for s in b.column(0).to_pylist()
+    }
+    assert encoder.encoded == len(after - held)
+
+
+@pytest.mark.parametrize(("mode", "kills"), [("compact", 12), ("derive", 12)])
+def test_rewriting_survives_kills(photos: Path, tmp_path: Path, mode: str, kills: int) -> None:
+    if mode == "derive":
+        pytest.importorskip("sightline.atlas.derived")
+    chance = random.Random(mode)
+    atlas = tmp_path / "atlas"
+    build_atlas(atlas, records_in(photos), ColourGrid(), compact=False)
+    before = contents(atlas)
+    for _ in range(kills):
+        _, killed = kill_after(start(mode, atlas, photos), chance.uniform(0, 0.3))
+        assert killed
+        assert verify(atlas).sound
+        assert contents(atlas) == before

@@ -1,0 +1,125 @@
+"""The JSON document of ``sightline locate --json``: a contract with scripts.
+
+``assets/locate.schema.json`` states it. New keys may be added under the same schema name; a key
+that is removed or changes its meaning changes the name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from sightline.report.places import PlaceName, place_names
+from sightline.report.provenance import Provenance
+
+if TYPE_CHECKING:
+    from sightline.imagery import ExifPlace
+    from sightline.locating.estimate import Candidate, Estimate
+    from sightline.locating.locator import LocatedPhoto, Locator
+
+SCHEMA = "sightline.locate/1"
+
+
+def locate_document(
+    results: Sequence[LocatedPhoto], locator: Locator | None = None
+) -> dict[str, Any]:
+    r"""Return results as one document of plain dicts, lists, strings and finite numbers.
+
+    A path that is no UTF-8 keeps its bytes as surrogate escapes, which ``json.dumps`` writes as
+    ``\udcXX``: ``os.fsencode(document["photos"][0]["path"])`` gives back the file's name.
+
+    Args:
+        results: What a locator said of each photo, in their order.
+        locator: The locator that said it, for versions and hashes.
+
+    Raises:
+        DependencyError: The table of towns cannot be read.
+    """
+    estimates = [result.estimate for result in results if result.estimate is not None]
+    places = iter(place_names([(estimate.lat, estimate.lon) for estimate in estimates]))
+    return {
+        "schema": SCHEMA,
+        **Provenance.of(locator).to_json(),
+        "photos": [
+            _photo(result, next(places) if result.estimate is not None else None)
+            for result in results
+        ],
+    }
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the document."""
+    text = files("sightline.report").joinpath("assets/locate.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number that JSON can hold; unknown, NaN and infinity are None."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _photo(result: LocatedPhoto, place: PlaceName | None) -> dict[str, Any]:
+    estimate = result.estimate
+    return {
+        "path": str(result.path),
+        "sha256": result.sha256,
+        "exif": None if result.photo_place is None else _exif(result.photo_place, result),
+        "exif_problem": result.place_problem,
+        "estimate": None if estimate is None else _estimate(estimate, place),
+        "candidates": [] if estimate is None else [_candidate(c) for c in estimate.candidates],
+        "error": None if result.error is None else result.error.to_json(),
+    }
+
+
+def _exif(place: ExifPlace, result: LocatedPhoto) -> dict[str, Any]:
+    return {
+        "lat": float(place.lat),
+        "lon": float(place.lon),
+        "altitude_m": finite(place.altitude_m),
+        "heading_degrees": finite(place.heading_degrees),
+        "accuracy_m": finite(place.accuracy_m),
+        "to_estimate_m": finite(result.exif_to_estimate_m),
+    }
+
+
+def _estimate(estimate: Estimate, place: PlaceName | None) -> dict[str, Any]:
+    return {
+        "lat": float(estimate.lat),
+        "lon": float(estimate.lon),
+        "radius_50_m": finite(estimate.radius_50_m),
+        "radius_90_m": finite(estimate.radius_90_m),
+        "method": estimate.method,
+        "abstained": bool(estimate.abstained),
+        "reason": estimate.reason,
+        "margin": finite(estimate.margin),
+        "threshold": finite(estimate.threshold),
+        "place": None if place is None else place_json(place),
+    }
+
+
+def place_json(place: PlaceName) -> dict[str, Any]:
+    """Return a place in words as the document holds it."""
+    return {
+        "text": str(place),
+        "town": place.town,
+        "state": place.state,
+        "country": place.country,
+        "country_code": place.country_code,
+        "distance_m": round(place.distance_m, 1),
+        "direction": place.direction,
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "lat": float(candidate.lat),
+        "lon": float(candidate.lon),
+        "distance": finite(candidate.distance),
+        "uri": str(candidate.uri),
+        "weight": finite(candidate.weight),
+        "score": finite(candidate.score),
+    }

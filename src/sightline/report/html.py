@@ -1,0 +1,219 @@
+"""The report: one HTML file that holds everything and asks no network for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import shapely
+from markupsafe import Markup
+
+from sightline.geo.distance import great_circle_m
+from sightline.report.circles import circle_polygon
+from sightline.report.document import locate_document
+from sightline.report.map_svg import map_svg
+from sightline.report.outlines import outlines_json
+from sightline.report.templating import environment
+from sightline.report.text import distance_text, embedded_json
+from sightline.report.thumbnails import Thumbnail, thumbnail
+from sightline.report.writing import write_whole
+
+if TYPE_CHECKING:
+    from sightline.locating.locator import LocatedPhoto, Locator
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """How large pictures may be, so that a report of many photos stays one that opens."""
+
+    photo: int
+    photo_bytes: int
+    match: int
+    match_bytes: int
+    matches: int
+
+
+# By the largest number of photos each row serves.
+_SIZES = (
+    (5, _Sizes(photo=960, photo_bytes=160_000, match=480, match_bytes=36_000, matches=10)),
+    (40, _Sizes(photo=720, photo_bytes=90_000, match=320, match_bytes=20_000, matches=8)),
+)
+_SMALLEST = _Sizes(photo=480, photo_bytes=45_000, match=200, match_bytes=9_000, matches=6)
+
+
+def write_report(
+    path: str | PathLike[str],
+    results: Sequence[LocatedPhoto],
+    locator: Locator | None = None,
+    *,
+    created: datetime | None = None,
+) -> None:
+    """Write an HTML report of results.
+
+    Args:
+        path: The file to write.
+        results: What a locator said of each photo.
+        locator: The locator that said it, for versions and hashes.
+        created: The time that the report states; now by default.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_whole(path, report_html(results, locator, created=created))
+
+
+def report_html(
+    results: Sequence[LocatedPhoto],
+    locator: Locator | None = None,
+    *,
+    created: datetime | None = None,
+) -> str:
+    """Return the report as text; see :func:`write_report`."""
+    document = locate_document(results, locator)
+    sizes = next((sizes for limit, sizes in _SIZES if len(results) <= limit), _SMALLEST)
+    seen: dict[str, Thumbnail | None] = {}
+    photos = [
+        _photo(number, photo, _picture_of(result), sizes, seen)
+        for number, (photo, result) in enumerate(zip(document["photos"], results, strict=True), 1)
+    ]
+    style, script = (
+        _asset("leaflet/leaflet.css", "report.css"),
+        _asset("leaflet/leaflet.js", "report.js"),
+    )
+    moment = (created or datetime.now(UTC)).astimezone(UTC)
+    return (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            photos=photos,
+            document=document,
+            created=moment.strftime("%Y-%m-%d %H:%M UTC"),
+            tally=_tally(photos),
+            policy=_policy(style, script),
+            style=Markup(style),  # noqa: S704 - our own files
+            script=Markup(script),  # noqa: S704 - our own files
+            maps=Markup(embedded_json([p["map"] for p in photos])),  # noqa: S704 - escaped there
+            world=Markup(outlines_json()),  # noqa: S704 - our own file
+        )
+    )
+
+
+def _photo(
+    number: int,
+    photo: dict[str, Any],
+    picture: str,
+    sizes: _Sizes,
+    seen: dict[str, Thumbnail | None],
+) -> dict[str, Any]:
+    """What the template shows of one photo: the document's words, pictures, and both maps."""
+    estimate, exif, candidates = photo["estimate"], photo["exif"], photo["candidates"]
+    return {
+        **photo,
+        "number": number,
+        "status": _status(photo),
+        "picture": thumbnail(picture, sizes.photo, sizes.photo_bytes),
+        "matches": [
+            _match(rank, candidate, photo, sizes, seen)
+            for rank, candidate in enumerate(candidates[: sizes.matches], 1)
+        ],
+        "more_matches": max(0, len(candidates) - sizes.matches),
+        "still": Markup(map_svg(estimate, candidates, exif)) if estimate else None,  # noqa: S704
+        "map": _map(estimate, candidates, exif, sizes.matches) if estimate else None,
+    }
+
+
+def _status(photo: dict[str, Any]) -> str:
+    if photo["estimate"] is None:
+        return "failed"
+    return "unsure" if photo["estimate"]["abstained"] else "located"
+
+
+def _match(
+    rank: int,
+    candidate: dict[str, Any],
+    photo: dict[str, Any],
+    sizes: _Sizes,
+    seen: dict[str, Thumbnail | None],
+) -> dict[str, Any]:
+    uri = candidate["uri"]
+    if uri not in seen:
+        seen[uri] = thumbnail(uri, sizes.match, sizes.match_bytes)
+    return {
+        **candidate,
+        "rank": rank,
+        "picture": seen[uri],
+        "to_estimate_m": _metres_between(candidate, photo["estimate"]),
+        "to_exif_m": _metres_between(candidate, photo["exif"]) if photo["exif"] else None,
+    }
+
+
+def _metres_between(a: dict[str, Any], b: dict[str, Any]) -> float:
+    return float(great_circle_m((a["lat"], a["lon"]), (b["lat"], b["lon"])))
+
+
+def _map(
+    estimate: dict[str, Any],
+    candidates: Sequence[dict[str, Any]],
+    exif: dict[str, Any] | None,
+    shown: int,
+) -> dict[str, Any]:
+    """Numbers only: names never reach the script."""
+    lat, lon = estimate["lat"], estimate["lon"]
+    circles = [
+        {"share": share, "text": distance_text(radius_m), "rings": _rings(lat, lon, radius_m)}
+        for share in (90, 50)
+        if (radius_m := estimate[f"radius_{share}_m"])
+    ]
+    return {
+        "lat": lat,
+        "lon": lon,
+        "circles": circles,
+        "matches": [[match["lat"], match["lon"]] for match in candidates],
+        "shown": shown,
+        "exif": [exif["lat"], exif["lon"]] if exif else None,
+    }
+
+
+def _rings(lat: float, lon: float, radius_m: float) -> list[list[list[float]]]:
+    """Rings of the circle, outer ones and holes, as (lat, lon) with longitudes that run on."""
+    polygon = circle_polygon(lat, lon, radius_m)
+    rings = [] if polygon is None else [polygon.exterior, *polygon.interiors]
+    return [shapely.get_coordinates(ring)[:, ::-1].round(7).tolist() for ring in rings]
+
+
+def _tally(photos: Sequence[dict[str, Any]]) -> dict[str, int]:
+    counts = dict.fromkeys(("located", "unsure", "failed"), 0)
+    for photo in photos:
+        counts[photo["status"]] += 1
+    return counts
+
+
+def _asset(*names: str) -> str:
+    folder = files("sightline.report").joinpath("assets")
+    text = "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
+    # Leaflet names pictures and a source map beside itself; here there is no such place.
+    return re.sub(r"url\([^)]*\)", "none", re.sub(r"(?m)^//# sourceMappingURL=.*$", "", text))
+
+
+def _policy(style: str, script: str) -> str:
+    """Content-Security-Policy: our own style and script by hash, embedded pictures, no more."""
+    return (
+        "default-src 'none'; img-src data:; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
+
+
+def _picture_of(result: LocatedPhoto) -> str:
+    return str(result.path)

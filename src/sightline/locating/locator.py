@@ -11,12 +11,10 @@ from numpy.typing import ArrayLike
 
 from sightline.errors import (
     AtlasEmptyError,
-    CoordinateError,
     FingerprintError,
     SightlineError,
     UsageError,
 )
-from sightline.geo.coordinates import as_coordinates
 from sightline.imagery.photo import Photo
 from sightline.imagery.place import ExifPlace
 from sightline.locating.estimate import Estimate
@@ -69,7 +67,8 @@ class Locator:
         pool_m: References this near to each other may speak as one place; 0 for each alone.
         abstain_below: Best score below which an estimate abstains. ``"atlas"`` takes what the
             atlas measured: the score that the best of unrelated references stays under 95 times
-            in 100. None never abstains on that ground, and the estimate says so.
+            in 100, with the atlas's own ``rerank`` and ``pool_m``. None never abstains on that
+            ground, and the estimate says so.
         settings: What the methods are tuned by.
 
     Raises:
@@ -153,16 +152,17 @@ class Locator:
         photos: Sequence[Photo],
         *,
         exclude_within_m: tuple[ArrayLike, float] | None = None,
-        exclude_sha256: Sequence[str] | None = None,
+        exclude_sha256: Sequence[str | None] | None = None,
     ) -> list[Estimate]:
         """Locate photos together, which is faster than one by one.
 
         Args:
             photos: n of them.
             exclude_within_m: Places (n, 2) in degrees and metres; references nearer than that to a
-                photo's place are left out for it. For honest evaluation: it takes evidence away
-                and adds none.
-            exclude_sha256: n content hashes; references of that hash are left out for that photo.
+                photo's place are left out for it; NaN where there is none. For honest evaluation:
+                it takes evidence away and adds none.
+            exclude_sha256: n content hashes, or None; references of that hash are left out for
+                that photo.
 
         Returns:
             n estimates.
@@ -173,7 +173,10 @@ class Locator:
             UsageError: An exclusion does not fit the photos.
         """
         queries = [prepare_query(photo, self.encoder) for photo in photos]
-        found = self._answers(queries, _places(exclude_within_m, len(queries)), exclude_sha256)
+        near = None
+        if exclude_within_m is not None:
+            near = (np.asarray(exclude_within_m[0], dtype=np.float64), exclude_within_m[1])
+        found = self._answers(queries, near, exclude_sha256)
         estimates = []
         for estimate in found:
             if isinstance(estimate, SightlineError):
@@ -199,14 +202,9 @@ class Locator:
         return [answer for query in queries for answer in self.attempt([query])]
 
     def _answers(
-        self, queries: Sequence[Query], near: Near | None, hashes: Sequence[str] | None
+        self, queries: Sequence[Query], near: Near | None, hashes: Sequence[str | None] | None
     ) -> list[Estimate | SightlineError]:
-        if hashes is not None and len(hashes) != len(queries):
-            raise UsageError(
-                f"exclude_sha256 must have one hash for each photo. Got {len(hashes)} for "
-                f"{len(queries)}.",
-                hint="Pass them in the order of the photos.",
-            )
+        _check_exclusions(near, hashes, len(queries))
         if not queries:
             return []
         vectors, owner = encode_queries(queries, self.encoder)
@@ -241,18 +239,17 @@ class Locator:
         )
 
 
-def _places(exclude_within_m: tuple[ArrayLike, float] | None, photos: int) -> Near | None:
-    """Check the places that references are left out around."""
-    if exclude_within_m is None:
-        return None
-    places = as_coordinates(exclude_within_m[0], name="exclude_within_m")
-    require_number("exclude_within_m", exclude_within_m[1], at_least=0.0)
-    if len(places) != photos:
-        raise CoordinateError(
-            f"exclude_within_m must have one place for each photo. Got {len(places)} for {photos}.",
-            hint="Pass them in the order of the photos.",
-        )
-    return places, exclude_within_m[1]
+def _check_exclusions(near: Near | None, hashes: Sequence[str | None] | None, photos: int) -> None:
+    """Raise a UsageError unless every photo has one; the atlas checks what they hold."""
+    for name, count in (
+        ("exclude_within_m", photos if near is None else len(near[0])),
+        ("exclude_sha256", photos if hashes is None else len(hashes)),
+    ):
+        if count != photos:
+            raise UsageError(
+                f"{name} must have one entry for each photo. Got {count} for {photos}.",
+                hint="Pass them in the order of the photos.",
+            )
 
 
 def _nothing_left(query: Query) -> AtlasEmptyError:

@@ -51,10 +51,10 @@ class SearchableAtlas(Protocol):
         pool_m: float = 15.0,
         fingerprint: str,
         exclude_within_m: Near | None = None,
-        exclude_sha256: Sequence[str] | None = None,
+        exclude_sha256: Sequence[str | None] | None = None,
     ) -> Matches:
         """Return the best k references for vectors (q, cells, d) as the encoder made them.
 
-        ``exclude_within_m``, places (q, 2) and metres, and ``exclude_sha256``, q hashes, leave out
-        references that would make an evaluation flatter itself.
+        ``exclude_within_m``, places (q, 2) and metres, and ``exclude_sha256``, q hashes, leave
+        out references that would make an evaluation flatter itself.
         """

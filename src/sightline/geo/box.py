@@ -82,10 +82,13 @@ class BoundingBox:
         lat, lon = places[:, 0], places[:, 1]
         tall = (lat >= self.south) & (lat <= self.north)
         if self.crosses_antimeridian:
-            return np.asarray(tall & ((lon >= self.west) | (lon <= self.east)))
-        # The 180th meridian is kept as -180 and closes a box that ends at 180.
-        seam = (lon == -180.0) & (self.east == 180.0)
-        return np.asarray(tall & (((lon >= self.west) & (lon <= self.east)) | seam))
+            wide = (lon >= self.west) | (lon <= self.east)
+        else:
+            # The 180th meridian is kept as -180 and closes a box that ends at 180.
+            seam = (lon == -180.0) & (self.east == 180.0)
+            wide = ((lon >= self.west) & (lon <= self.east)) | seam
+        # A pole is one place, whatever longitude is written for it.
+        return np.asarray(tall & (wide | (np.abs(lat) == 90.0)))
 
     def cover(self, max_cells: int = 64) -> IdArray:
         """Return ``(k, 2)`` inclusive ranges of S2 leaves, at most ``max_cells``, a superset."""

@@ -98,7 +98,7 @@ def in_ranges(leaves: IdArray, ranges: IdArray) -> BoolArray:
 def rectangles(ids: IdArray) -> FloatArray:
     """Return boxes of latitude and longitude that hold the cells, ``(n, 4)`` degrees.
 
-    The columns are south, west, north, east. West lies in [-360, 180] and east in [west, 540], so
+    The columns are south, west, north, east. West lies in [-360, 180) and east in [west, 360], so
     that a box over the antimeridian is one interval. An edge of a cell is a great circle, so its
     northernmost point can lie between its ends; its longitudes cannot.
     """
@@ -109,22 +109,19 @@ def rectangles(ids: IdArray) -> FloatArray:
     summit = _summits(corner, following)
     south = np.minimum(lat.min(axis=1), np.where(summit < 0, summit, 90.0).min(axis=1))
     north = np.maximum(lat.max(axis=1), np.where(summit > 0, summit, -90.0).max(axis=1))
-    # A pole is a corner of its cells and has no longitude; the other corners bound the cell.
-    pole = np.abs(corner[..., 2]) >= 1.0
     centre = from_unit_vectors(corner.sum(axis=1))[:, 1]
     offset = (lon - centre[:, None] + 180.0) % 360.0 - 180.0
-    offset = np.where(pole, 0.0, offset)
-    west, east = centre + offset.min(axis=1), centre + offset.max(axis=1)
-    # The two polar faces hold their pole inside, not at a corner.
-    for polar, latitude in ((_FACES[2], 90.0), (_FACES[5], -90.0)):
-        west, east = np.where(ids == polar, -180.0, west), np.where(ids == polar, 180.0, east)
-        if latitude > 0:
-            north = np.where(ids == polar, latitude, north)
-        else:
-            south = np.where(ids == polar, latitude, south)
-    low = np.stack([np.maximum(south - _MARGIN, -90.0), west - _MARGIN], axis=1)
-    high = np.stack([np.minimum(north + _MARGIN, 90.0), east + _MARGIN], axis=1)
-    return np.concatenate([low, high], axis=1)
+    # The polar faces hold their pole inside; every other cell that reaches it has it as a corner.
+    north = np.where(ids == _FACES[2], 90.0, north)
+    south = np.where(ids == _FACES[5], -90.0, south)
+    # A pole lies on all meridians, and near it a longitude is rounded as it is magnified.
+    shrink = np.cos(np.deg2rad(np.maximum(north, -south)))
+    slack = _MARGIN * (1.0 + 0.1 / np.maximum(shrink, 1e-16))
+    west = np.where(slack > 1.0, -180.0, centre + offset.min(axis=1) - slack)
+    east = np.where(slack > 1.0, 180.0, centre + offset.max(axis=1) + slack)
+    south = np.maximum(south - _MARGIN, -90.0)
+    north = np.minimum(north + _MARGIN, 90.0)
+    return np.stack([south, west, north, east], axis=1)
 
 
 def caps(ids: IdArray) -> tuple[FloatArray, FloatArray]:

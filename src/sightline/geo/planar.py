@@ -56,6 +56,9 @@ def contains(outline: Outline, places: FloatArray) -> BoolArray:
     seam = lon == -180.0
     if seam.any():
         inside[seam] |= shapely.intersects_xy(outline, np.full(seam.sum(), 180.0), lat[seam])
+    # A pole is one place, whatever longitude is written for it.
+    _, south, _, north = outline.bounds
+    inside |= ((lat == 90.0) & (north == 90.0)) | ((lat == -90.0) & (south == -90.0))
     return inside
 
 

@@ -1,0 +1,176 @@
+"""Find, by measuring against the exact search, how hard the accelerator must look."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.atlas.accelerator import Accelerator, Effort, bitmap
+from sightline.atlas.exact import exact_top
+from sightline.atlas.segment import Segment
+
+TARGET_RECALL = 0.95
+DEPTHS = (100, 1000)
+"""How many nearest rows recall is measured for; deeper searches are exact."""
+
+_SIMILARITIES = (0.97, 0.9, 0.8)
+_QUERIES = 192
+_CANDIDATES_PER_ROW = (2, 3, 4, 6, 8, 12, 16, 32)
+_SELECTIVITIES = (0.5, 0.9)
+# What reading one code and scoring one row exactly cost beside each other, roughly.
+_CODES_PER_EXACT_ROW = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Measured efforts of one accelerator.
+
+    Attributes:
+        everywhere: Effort per depth for searches in the whole atlas.
+        within: Effort per depth for searches in a part of it; reads every list, so that recall
+            does not hang on where the part lies. Empty where the target was not reached: then
+            such searches are exact.
+    """
+
+    everywhere: tuple[Effort, ...]
+    within: tuple[Effort, ...]
+
+    def effort(self, depth: int, *, filtered: bool) -> Effort | None:
+        """Return the least effort measured for ``depth`` rows or more, if there is one."""
+        efforts = self.within if filtered else self.everywhere
+        return next((e for e in efforts if e.depth >= depth), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers for the manifest."""
+        return {
+            "everywhere": [asdict(e) for e in self.everywhere],
+            "within": [asdict(e) for e in self.within],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Calibration:
+        """Read what :meth:`to_json` gave; raises KeyError or TypeError."""
+        return cls(
+            everywhere=tuple(Effort(**e) for e in document["everywhere"]),
+            within=tuple(Effort(**e) for e in document["within"]),
+        )
+
+
+def calibrate(
+    segment: Segment,
+    accelerator: Accelerator,
+    *,
+    exact_rows: int,
+    target: float = TARGET_RECALL,
+    seed: int = 0,
+) -> Calibration:
+    """Measure recall on perturbed rows and choose the cheapest effort that reaches the target.
+
+    The queries are rows moved by isotropic noise to a cosine of 0.97, 0.9 and 0.8 with
+    themselves, a third each.
+
+    Args:
+        segment: The indexed rows.
+        accelerator: Their index.
+        exact_rows: Parts of the atlas up to this size are scanned exactly, so the smallest part
+            that the accelerator is asked about is this large.
+        target: Mean recall to reach.
+        seed: Of the queries.
+    """
+    rng = np.random.default_rng(seed)
+    queries = perturbed_rows(segment, rng)
+    everywhere, within = [], []
+    for depth in (d for d in DEPTHS if d <= len(segment) // 4):
+        truth, _ = exact_top(segment, queries, depth)
+        found = _choose(queries, accelerator, truth, target)
+        if found is not None:
+            everywhere.append(found)
+        if len(segment) > exact_rows:
+            lengths = (exact_rows, *(int(len(segment) * share) for share in _SELECTIVITIES))
+            found = _choose_within(segment, queries, accelerator, depth, target, lengths, rng)
+            if found is not None:
+                within.append(found)
+    return Calibration(tuple(everywhere), tuple(within))
+
+
+def perturbed_rows(
+    segment: Segment, rng: np.random.Generator, count: int = _QUERIES
+) -> NDArray[np.float32]:
+    """Return sampled rows moved by noise, float32 (count, k), unit length."""
+    rows = np.sort(rng.choice(len(segment), min(count, len(segment)), replace=False))
+    vectors = segment.vectors[rows].astype(np.float64)
+    noise = rng.standard_normal(vectors.shape)
+    noise -= vectors * (noise * vectors).sum(axis=1, keepdims=True)
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    cosine = np.resize(_SIMILARITIES, len(rows))[:, None]
+    moved = cosine * vectors + np.sqrt(1 - cosine**2) * noise
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    return np.asarray(moved, np.float32)
+
+
+def recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    """Mean share of the positions of ``truth`` (q, k) that are in ``found`` (q, c); -1 is none."""
+    shares = []
+    for given, wanted in zip(found, truth, strict=True):
+        real = wanted[wanted >= 0]
+        shares.append(np.isin(real, given).mean() if len(real) else 1.0)
+    return float(np.mean(shares))
+
+
+def _choose(
+    queries: NDArray[np.float32],
+    accelerator: Accelerator,
+    truth: NDArray[np.int64],
+    target: float,
+) -> Effort | None:
+    depth = truth.shape[1]
+    per_list = accelerator.rows / accelerator.lists
+    best: tuple[float, Effort] | None = None
+    lists = 4
+    while True:
+        lists = min(lists * 2, accelerator.lists)
+        proposed = accelerator.propose(queries, depth * _CANDIDATES_PER_ROW[-1], lists=lists)
+        for factor in _CANDIDATES_PER_ROW:
+            share = recall(proposed[:, : depth * factor], truth)
+            if share >= target:
+                cost = lists * per_list + _CODES_PER_EXACT_ROW * depth * factor
+                if best is None or cost < best[0]:
+                    best = cost, Effort(depth, lists, depth * factor, share)
+                break
+        too_many = best is not None and lists * per_list > best[0]
+        if too_many or lists == accelerator.lists:
+            return None if best is None else best[1]
+
+
+def _choose_within(
+    segment: Segment,
+    queries: NDArray[np.float32],
+    accelerator: Accelerator,
+    depth: int,
+    target: float,
+    lengths: tuple[int, ...],
+    rng: np.random.Generator,
+) -> Effort | None:
+    """Worst recall over runs of several lengths, asked from inside and from outside."""
+    queries = queries[: _QUERIES // 3]
+    shares = np.ones(len(_CANDIDATES_PER_ROW))
+    for length in lengths:
+        start = int(rng.integers(0, len(segment) - length))
+        run = slice(start, start + length)
+        truth, _ = exact_top(segment, queries, depth, rows=run)
+        proposed = accelerator.propose(
+            queries,
+            depth * _CANDIDATES_PER_ROW[-1],
+            lists=accelerator.lists,
+            allowed=bitmap(np.arange(run.start, run.stop), len(segment)),
+        )
+        found = [recall(proposed[:, : depth * f], truth) for f in _CANDIDATES_PER_ROW]
+        shares = np.minimum(shares, found)
+    reached = np.flatnonzero(shares >= target)
+    if not len(reached):
+        return None
+    factor = _CANDIDATES_PER_ROW[int(reached[0])]
+    return Effort(depth, accelerator.lists, depth * factor, float(shares[reached[0]]))

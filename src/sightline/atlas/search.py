@@ -1,0 +1,226 @@
+"""One search: candidates by global vectors, exact or approximate, then their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.atlas.accelerator import Accelerator, Effort, bitmap
+from sightline.atlas.calibration import Calibration
+from sightline.atlas.exact import Rows, exact_top, positions, rank, size
+from sightline.atlas.matches import Matches
+from sightline.atlas.references import References
+from sightline.atlas.rerank import combined_score, pool_places, regional_similarity
+from sightline.models.whitening import Whitening
+
+EXACT_ROWS = 131_072
+"""A part of an atlas up to this size is scanned exactly; it takes about 20 milliseconds."""
+
+_QUERIES_AT_ONCE = 64
+# Beyond this many rows that must not be returned, looking for so many more costs more than
+# the exact scan.
+_MOST_EXCLUDED = 2000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What to look for; see :meth:`sightline.atlas.Atlas.search`.
+
+    Attributes:
+        k: References per query.
+        mode: How to find candidates.
+        rows: Per segment the only positions to consider; all if None.
+        always_exact: Whatever the mode says, scan.
+        rerank: How many candidates to order by regional vectors; 0 for none.
+        pool_m: Radius of place pooling in metres; 0 for none.
+        excluded: Per query, per segment, ascending positions not to return; nothing if None.
+    """
+
+    k: int
+    mode: Literal["auto", "exact", "approximate"] = "auto"
+    rows: tuple[Rows, ...] | None = None
+    always_exact: bool = False
+    rerank: int = 20
+    pool_m: float = 15.0
+    excluded: Sequence[Sequence[NDArray[np.int64]]] | None = None
+
+    def part(self, start: int, stop: int) -> Request:
+        """Return the request for some of the queries."""
+        if self.excluded is None:
+            return self
+        return replace(self, excluded=self.excluded[start:stop])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searcher:
+    """Everything a search reads. Threads may share it.
+
+    Attributes:
+        references: The rows.
+        whitening: Applied to queries.
+        accelerator: Of the first segment, or None.
+        calibration: Measured efforts of the accelerator, or None.
+        exact_rows: Parts of the atlas up to this size are scanned exactly.
+    """
+
+    references: References
+    whitening: Whitening
+    accelerator: Accelerator | None = None
+    calibration: Calibration | None = None
+    exact_rows: int = EXACT_ROWS
+
+    def search(self, vectors: NDArray[np.float32], request: Request) -> Matches:
+        """Answer ``vectors`` float32 (q, r², d), raw and checked."""
+        parts = []
+        for start in range(0, max(len(vectors), 1), _QUERIES_AT_ONCE):
+            stop = start + _QUERIES_AT_ONCE
+            parts.append(self._answer(vectors[start:stop], request.part(start, stop)))
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def _answer(self, vectors: NDArray[np.float32], request: Request) -> Matches:
+        queries = self.whitening.apply(vectors.mean(axis=1))
+        depth = min(max(request.k, request.rerank), max(self.references.count, 1))
+        effort = self._effort(depth, request)
+        places, scores = self._candidates(queries, depth, request, effort)
+        regional = None
+        if request.rerank and self.references.segments[0].regions is not None:
+            regional = self.whitening.apply(vectors)
+        order = [
+            self._ordered(places[row], scores[row], regional, row, request)
+            for row in range(len(queries))
+        ]
+        return self._matches(order, request.k, effort)
+
+    def _effort(self, depth: int, request: Request) -> Effort | None:
+        """How to ask the accelerator, or None to scan."""
+        if self.calibration is None or request.always_exact or request.mode == "exact":
+            return None
+        filtered = False
+        if request.rows is not None:
+            filtered = size(request.rows[0]) < len(self.references.segments[0])
+            if filtered and size(request.rows[0]) <= self.exact_rows:
+                return None
+        hidden = 0
+        if request.excluded is not None:
+            hidden = max((len(of_query[0]) for of_query in request.excluded), default=0)
+        if hidden > _MOST_EXCLUDED:
+            return None
+        return self.calibration.effort(depth + hidden, filtered=filtered)
+
+    def _candidates(
+        self,
+        queries: NDArray[np.float32],
+        depth: int,
+        request: Request,
+        effort: Effort | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Places int64 (q, c), -1 for none, and cosines float64 (q, c), best first."""
+        offsets = self.references.offsets
+        places, scores = [], []
+        for number, segment in enumerate(self.references.segments):
+            rows = None if request.rows is None else request.rows[number]
+            excluded = _per_query(request, number, self.references.removed[number], len(queries))
+            if number == 0 and effort is not None and self.accelerator is not None:
+                found, cosines = self._approximate(
+                    self.accelerator, queries, depth, rows, excluded, effort
+                )
+            else:
+                found, cosines = exact_top(segment, queries, depth, rows=rows, excluded=excluded)
+            places.append(np.where(found >= 0, found + offsets[number], -1))
+            scores.append(cosines)
+        return np.concatenate(places, axis=1), np.concatenate(scores, axis=1)
+
+    def _approximate(
+        self,
+        accelerator: Accelerator,
+        queries: NDArray[np.float32],
+        depth: int,
+        rows: Rows | None,
+        excluded: Sequence[NDArray[np.int64]] | None,
+        effort: Effort,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        segment, removed = self.references.segments[0], self.references.removed[0]
+        allowed = None
+        if rows is not None and size(rows) < len(segment):
+            allowed = bitmap(positions(rows), len(segment))
+        elif len(removed):
+            # Were they only dropped afterwards, they would push others out unseen.
+            allowed = ~bitmap(removed, len(segment))
+        proposed = accelerator.propose(
+            queries, effort.candidates, lists=effort.lists, allowed=allowed
+        )
+        if excluded is not None:
+            for row, hidden in enumerate(excluded):
+                proposed[row, np.isin(proposed[row], hidden)] = -1
+        return rank(segment, queries, proposed, depth)
+
+    def _ordered(
+        self,
+        places: NDArray[np.int64],
+        cosines: NDArray[np.float64],
+        regional: NDArray[np.float32] | None,
+        row: int,
+        request: Request,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Order one query's candidates: places (c,) and scores (c,), best first, c at most k."""
+        real = places >= 0
+        places, scores = places[real], cosines[real]
+        ids = self.references.column("ids", places)
+        first = np.lexsort((ids, -scores))[: max(request.k, request.rerank)]
+        places, scores, ids = places[first], scores[first], ids[first]
+        if regional is not None:
+            cells = self.references.column("regions", places)
+            scores = combined_score(scores, regional_similarity(regional[row], cells))
+        if request.pool_m > 0:
+            coordinates = self.references.column("coordinates", places)
+            scores = pool_places(scores, coordinates, request.pool_m)
+        order = np.lexsort((ids, -scores))[: request.k]
+        return places[order], scores[order]
+
+    def _matches(
+        self,
+        found: list[tuple[NDArray[np.int64], NDArray[np.float64]]],
+        k: int,
+        effort: Effort | None,
+    ) -> Matches:
+        q = len(found)
+        matches = Matches(
+            ids=np.full((q, k), -1, np.int64),
+            scores=np.full((q, k), np.nan, np.float32),
+            coordinates=np.full((q, k, 2), np.nan),
+            uris=np.full((q, k), None, np.object_),
+            views=np.full((q, k), -1, np.int16),
+            headings=np.full((q, k), np.nan, np.float32),
+            mode="exact" if effort is None else "approximate",
+            recall_estimate=1.0 if effort is None else effort.recall,
+        )
+        for row, (places, scores) in enumerate(found):
+            n = len(places)
+            matches.ids[row, :n] = self.references.column("ids", places)
+            matches.scores[row, :n] = np.clip(scores, -1.0, 1.0)
+            matches.coordinates[row, :n] = self.references.column("coordinates", places)
+            matches.uris[row, :n] = self.references.uris(places)
+            matches.views[row, :n] = self.references.column("views", places)
+            matches.headings[row, :n] = self.references.column("headings", places)
+        return matches
+
+
+def _per_query(
+    request: Request, number: int, removed: NDArray[np.int64], queries: int
+) -> Sequence[NDArray[np.int64]] | None:
+    """Per query the ascending positions of one segment that must not be returned."""
+    if request.excluded is None:
+        return [removed] * queries if len(removed) else None
+    return [np.union1d(of_query[number], removed) for of_query in request.excluded]
+
+
+def _joined(parts: list[Matches]) -> Matches:
+    names = ("ids", "scores", "coordinates", "uris", "views", "headings")
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(p, name) for p in parts]) for name in names
+    }
+    return replace(parts[0], **arrays)

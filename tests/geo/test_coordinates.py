@@ -63,7 +63,9 @@ def test_the_row_and_the_value_are_named(places: object, row: int, says: str, hi
     assert hints in caught.value.hint
 
 
-@pytest.mark.parametrize("value", ["48,2", 5, None, 1 + 2j, [[1, 2, 3]], np.zeros((2, 2, 2))])
+@pytest.mark.parametrize(
+    "value", [[[10**400, 1]], "48,2", 5, None, 1 + 2j, [[1, 2, 3]], np.zeros((2, 2, 2))]
+)
 def test_what_is_no_list_of_pairs(value: object) -> None:
     with pytest.raises(CoordinateError, match=r"row 0|pairs of numbers|shape \(n, 2\)"):
         as_coordinates(value)

@@ -313,6 +313,11 @@ def test_every_country_is_there_and_valid() -> None:
         assert countries.country_outline(country.alpha3) is country
 
 
+def test_a_code_that_no_country_has() -> None:
+    with pytest.raises(RegionError, match="'QQ'"):
+        Country("QQ")
+
+
 CAPITALS = {
     "SG": (1.3521, 103.8198), "MT": (35.8989, 14.46), "MC": (43.7384, 7.4246),
     "VA": (41.9022, 12.4533), "CH": (46.948, 7.4474), "FJ": (-17.8, 178.0), "XK": (42.66, 21.16),
@@ -333,6 +338,14 @@ def test_countries_hardly_overlap() -> None:
     shapes = [Country(code).outline for code in ("FR", "DE", "CH", "IT", "AT", "VA", "LU", "BE")]
     for one, other in itertools.combinations(shapes, 2):
         assert shapely.intersection(one, other).area < 1e-4
+
+
+def test_the_data_say_how_they_were_made() -> None:
+    folder = Path(countries.__file__).parent / "data"
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert "countries.npz.xz" in readme
+    assert "Natural Earth" in readme
+    assert (Path(__file__).parents[2] / "tools" / "convert_country_outlines.py").exists()
 
 
 def test_a_simple_world_to_draw() -> None:

@@ -140,7 +140,7 @@ def _as_rows(value: Any, name: str) -> FloatArray:
             array.dtype.kind == "O" and all(_is_number(part) for part in array.ravel())
         )
         rows = np.array(array, dtype=np.float64, ndmin=2) if numeric else None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _not_numbers(value, name) from error
     if rows is None:
         raise _not_numbers(value, name)

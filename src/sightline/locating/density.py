@@ -119,9 +119,11 @@ def _starts(centres: Floats, weights: Floats, sigma: float) -> NDArray[np.bool_]
     weighted = weights > 0
     best = np.where(weighted, density, 0.0).max(axis=1, keepdims=True)
     candidates = weighted
-    query, match = np.nonzero(weighted)
-    bound = _bound(angles[query, match] / sigma, weights[query], best[query, 0])
-    candidates[query, match] = bound >= best[query, 0] * (1.0 - 1e-9)
+    # One ring sorts out most of them cheaply where the matches lie apart.
+    for rings in (1, RINGS):
+        query, match = np.nonzero(candidates)
+        bound = _bound(angles[query, match] / sigma, weights[query], best[query, 0], rings)
+        candidates[query, match] = bound >= best[query, 0] * (1.0 - 1e-9)
     # In one spot the heaviest match speaks for all, so that ties end with the best one.
     rank = np.argsort(np.argsort(-weights, axis=1, kind="stable"), axis=1)
     denser = (density[:, None, :] > density[:, :, None]) | (
@@ -131,7 +133,7 @@ def _starts(centres: Floats, weights: Floats, sigma: float) -> NDArray[np.bool_]
     return np.asarray(candidates & ~beside.any(axis=2))
 
 
-def _bound(distances: Floats, weights: Floats, best: Floats) -> Floats:
+def _bound(distances: Floats, weights: Floats, best: Floats, rings: int) -> Floats:
     """Bound the density of all places that have a given match as their nearest.
 
     All weights sum to 1, so at a distance r (in sigma) from the nearest match the density is at
@@ -142,14 +144,15 @@ def _bound(distances: Floats, weights: Floats, best: Floats) -> Floats:
         distances: (r, k), from the match to all matches of its query, in sigma.
         weights: (r, k).
         best: (r,), a density that is reached for certain.
+        rings: How finely to look; more bound more tightly.
 
     Returns:
         (r,)
     """
     reach = np.sqrt(-2.0 * np.log(np.minimum(best, 1.0)))
     bound = np.zeros(len(distances))
-    for ring in range(RINGS):
-        inner, outer = reach * (ring / RINGS), reach * ((ring + 1) / RINGS)
+    for ring in range(rings):
+        inner, outer = reach * (ring / rings), reach * ((ring + 1) / rings)
         closest = np.maximum(distances - outer[:, None], inner[:, None])
         kernels = np.exp(-0.5 * np.square(closest))
         np.maximum(bound, np.einsum("rk,rk->r", kernels, weights), out=bound)

@@ -26,11 +26,12 @@ Point = tuple[float, float]
 def main() -> int:
     """Read both topologies, write the outlines."""
     land, countries = (json.loads(Path(name).read_text("utf-8")) for name in sys.argv[1:3])
+    # What remains of Antarctica's edge along the pole is no land.
     polygons = [
         [
             points
             for ring in polygon
-            if len(points := steps(closed(unwrapped(stitch(land, ring))))) >= 8
+            if has_area(points := steps(closed(unwrapped(stitch(land, ring)))))
         ]
         for geometry in land["objects"]["land"]["geometries"]
         for polygon in geometry["arcs"]
@@ -67,6 +68,11 @@ def stitch(topology: dict, ring: list[int]) -> list[Point]:
     for arc in ring:
         points += decode(topology, arc)[1 if points else 0 :]
     return points
+
+
+def has_area(flat: list[int]) -> bool:
+    """Whether a ring is more than a line: enough points, and more than one latitude."""
+    return len(flat) >= 8 and any(flat[3::2])
 
 
 def unwrapped(points: list[Point]) -> list[Point]:

@@ -66,7 +66,9 @@ def _ring(lat: float, lon: float, radius_m: float, *, over_pole: bool) -> NDArra
     ring = np.column_stack([lons, points[:, 0]])
     if over_pole:
         pole = math.copysign(90.0, lat)
-        ring = np.vstack([ring, [(lons[-1], pole), (lons[0], pole)]])
+        return np.vstack([ring, [(lons[-1], pole), (lons[0], pole)]])
+    # Rounding must not let the ring cross itself where it closes.
+    ring[-1] = ring[0]
     return ring
 
 

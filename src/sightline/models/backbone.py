@@ -8,7 +8,7 @@ unchanged up to the cut is checked whenever one is made.
 from __future__ import annotations
 
 import difflib
-import inspect
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,12 +84,11 @@ def set_input_size(network: nn.Module, size: tuple[int, int]) -> None:
     resample = getattr(network, "set_input_size", None)
     if resample is None:
         return
-    options: dict[str, Any] = {"img_size": size}
-    if "always_partition" in inspect.signature(resample).parameters:
-        # Windows of a fixed grid keep the bias tables, and so the weights, in their trained form.
-        options["always_partition"] = True
     try:
-        resample(**options)
+        with warnings.catch_warnings():
+            # timm's resampling of bias tables warns of its own indexing.
+            warnings.simplefilter("ignore", UserWarning)
+            resample(img_size=size)
     except (TypeError, ValueError, AssertionError, RuntimeError) as cause:
         raise BundleError(
             f"{type(network).__name__} cannot take photos of {size[0]} x {size[1]} pixels: "
@@ -159,6 +158,16 @@ class CutBackbone(nn.Module):
             hint="Choose the module whose output is the feature map.",
         )
 
+    def _probe(self, size: tuple[int, int]) -> Tensor:
+        try:
+            return self._run(_probe(size))
+        except (RuntimeError, AssertionError, ValueError) as cause:
+            raise BundleError(
+                f"{type(self.network).__name__} cannot run on photos of {size[0]} x {size[1]} "
+                f"pixels: {cause}.",
+                hint="Choose another size, and arguments of a network that takes RGB.",
+            ) from cause
+
     def _trace(self, size: tuple[int, int]) -> Tensor:
         """The feature map of the probe; what took no part in it is removed."""
         called: set[nn.Module] = set()
@@ -168,7 +177,7 @@ class CutBackbone(nn.Module):
         ]
         try:
             with torch.enable_grad():
-                features = self._run(_probe(size))
+                features = self._probe(size)
                 if not isinstance(features, Tensor) or features.ndim not in (2, 3, 4):
                     shape = getattr(features, "shape", type(features).__name__)
                     raise BundleError(

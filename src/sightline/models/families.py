@@ -92,6 +92,10 @@ def default_feature(network: nn.Module, size: tuple[int, int]) -> str:
             f"{type(network).__name__} has no module that returns a feature map.",
             hint="Name one with --feature.",
         )
+    if hasattr(network, "num_prefix_tokens"):
+        # Pooling by attention also sees a grid of tokens, and is no map of the trunk.
+        trunk = [m for m in maps if m[0] in ("norm", "blocks") or m[0].startswith("blocks.")]
+        return (trunk or maps)[-1][0]
     strides = [stride for _, stride in maps]
     wanted = STRIDE if STRIDE in strides else maps[-1][1]
     return next(name for name, stride in reversed(maps) if stride == wanted)

@@ -39,8 +39,7 @@ def decode_size(preprocessing: Preprocessing, views: Views) -> tuple[int, int]:
     """(height, width) in pixels below which a decoder would lose detail that the network sees."""
     height, width = preprocessing.size
     if preprocessing.resize == "crop":
-        side = math.ceil(max(height, width) / preprocessing.crop_fraction)
-        height = width = side
+        height, width = _before_crop(preprocessing)
     share = 1.0 if views == "whole" else CORNER_SHARE
     return math.ceil(height / share), math.ceil(width / share)
 
@@ -68,17 +67,8 @@ def prepare(
             hint="Open it with sightline.imagery.open_photo.",
         )
     image = Image.fromarray(given)
-    height, width = preprocessing.size
-    views_of_it = [
-        image.resize(
-            (width, height),
-            _FILTERS[preprocessing.interpolation],
-            box=_part_to_resize(box, preprocessing),
-            reducing_gap=_REDUCING_GAP,
-        )
-        for box in _view_boxes(image.width, image.height, views)
-    ]
-    return np.stack([np.asarray(view) for view in views_of_it])
+    boxes = _view_boxes(image.width, image.height, views)
+    return np.stack([np.asarray(_resized(image, box, preprocessing)) for box in boxes])
 
 
 def _view_boxes(width: int, height: int, views: Views) -> list[Box]:
@@ -95,15 +85,27 @@ def _view_boxes(width: int, height: int, views: Views) -> list[Box]:
     return corners if views == "four" else [whole, *corners]
 
 
-def _part_to_resize(box: Box, preprocessing: Preprocessing) -> Box:
-    """What of a view ends in the input: all of it, or its centre in the input's proportions."""
-    if preprocessing.resize == "squeeze":
-        return box
-    left, top, right, bottom = box
+def _resized(image: Image.Image, box: Box, preprocessing: Preprocessing) -> Image.Image:
+    """One view at the input's size, rounded to whole pixels as timm's evaluation rounds."""
     height, width = preprocessing.size
-    # timm: the shorter side is resized to size / crop_fraction, then the centre is cut out.
-    shorter = min(right - left, bottom - top)
-    scale = shorter * preprocessing.crop_fraction / max(height, width)
-    half_width, half_height = width * scale / 2, height * scale / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    return (x - half_width, y - half_height, x + half_width, y + half_height)
+    filtering = _FILTERS[preprocessing.interpolation]
+    if preprocessing.resize == "squeeze":
+        return image.resize((width, height), filtering, box=box, reducing_gap=_REDUCING_GAP)
+    view_width, view_height = box[2] - box[0], box[3] - box[1]
+    # The smallest size in the view's proportions that holds the input divided by the crop.
+    least_height, least_width = _before_crop(preprocessing)
+    scale = max(least_height / view_height, least_width / view_width)
+    scaled_width = max(least_width, int(view_width * scale))
+    scaled_height = max(least_height, int(view_height * scale))
+    scaled = image.resize(
+        (scaled_width, scaled_height), filtering, box=box, reducing_gap=_REDUCING_GAP
+    )
+    left, top = round((scaled_width - width) / 2), round((scaled_height - height) / 2)
+    return scaled.crop((left, top, left + width, top + height))
+
+
+def _before_crop(preprocessing: Preprocessing) -> tuple[int, int]:
+    """(height, width) that ``crop`` cuts the input from."""
+    height, width = preprocessing.size
+    fraction = preprocessing.crop_fraction
+    return math.floor(height / fraction), math.floor(width / fraction)

@@ -107,6 +107,21 @@ def test_a_middle_without_a_match_can_be_the_mode() -> None:
     assert great_circle_m(found.points[0], centre) < 1.0
 
 
+def test_the_densest_match_need_not_stand_on_the_highest_summit() -> None:
+    """A lone heavy match beside a ring of light ones around a higher, empty middle."""
+    sigma_m = 1000.0
+    alone = np.array([57.7, 11.97])
+    middle = destination(alone, 90.0, 3500.0)
+    ring = destination(middle, np.arange(0, 360, 45.0), 1200.0)
+    coordinates = np.concatenate([alone[None], ring])
+    scores = np.array([0.30] + [0.70 / 8] * 8) ** 0.1
+    at_matches = density_at(coordinates, coordinates, scores, sigma_m)
+    assert at_matches.argmax() == 0
+    found = density_mode(coordinates[None], scores[None], sigma_m=sigma_m).points[0]
+    assert great_circle_m(found, middle) < 200.0
+    assert density_at(found[None], coordinates, scores, sigma_m)[0] > at_matches.max()
+
+
 def test_a_single_match_is_its_own_mode() -> None:
     for place in ([90.0, 12.0], [-90.0, 0.0], [0.0, -180.0], [57.7, 11.97]):
         found = density_mode([[place, [np.nan, np.nan]]], [[0.4, np.nan]])

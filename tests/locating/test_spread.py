@@ -66,6 +66,9 @@ def test_shares_that_only_round_to_the_weight_are_held() -> None:
         POINT[None], line(*range(10)), weights, shares=(0.3, 0.6, 0.7, 0.8, 1.0)
     )
     np.testing.assert_allclose(radii, [[2, 5, 6, 7, 9]], atol=1e-6)
+    # Six twelfths, summed, are less than half of the sum of all twelve.
+    twelve = evidence_radii_m(POINT[None], line(*range(12)), np.full((1, 12), 1 / 12), (0.5,))
+    np.testing.assert_allclose(twelve, [[5]], atol=1e-6)
 
 
 def test_all_the_evidence_in_one_spot_has_no_radius_and_the_whole_margin() -> None:

@@ -30,7 +30,8 @@ from sightline.datasets import PhotoRecord, read_table
 from sightline.geo.distance import great_circle_m
 from sightline.imagery import open_photo
 from sightline.locating import Locator, Query, prepare_query
-from sightline.models import import_model, load_model
+from sightline.models.bundle import load_model
+from sightline.models.importing import import_model
 from sightline.models.protocol import Encoder
 from sightline.models.recolour import recolour
 

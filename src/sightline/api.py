@@ -10,7 +10,7 @@ from sightline.errors import UsageError
 from sightline.geo.region import Region, parse_region
 from sightline.locating import Locator, locate_paths
 from sightline.locating.methods import Method
-from sightline.models import load_model
+from sightline.models.bundle import load_model
 from sightline.models.protocol import Encoder
 from sightline.report.notebook import Located
 

@@ -164,12 +164,12 @@ def info(folder: AtlasArgument, as_json: JsonOption = False) -> None:
 
     Example: `sightline atlas info lund.atlas`
     """
-    from sightline.atlas.derived import current_manifest
+    from sightline.atlas import Atlas
     from sightline.atlas.maintain import info as atlas_info
 
     facts = asdict(atlas_info(folder))
     facts["path"] = str(facts["path"])
-    facts["index"] = current_manifest(folder)
+    facts["index"] = Atlas.open(folder).info()["derived"]
     if as_json:
         _print_json(facts)
         return

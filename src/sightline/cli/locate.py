@@ -169,16 +169,16 @@ def _show_estimate(estimate: dict[str, Any]) -> None:
 
 
 def _matches(candidates: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
-    table.add_column("  best matches", no_wrap=True)
-    table.add_column("distance", justify="right")
-    table.add_column("weight", justify="right")
-    table.add_column("place", no_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading in ("  distance", "weight", "best matches at"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    # Names may be long: they come last, and are folded rather than cut.
+    table.add_column("photo", overflow="fold")
     for match in candidates:
         table.add_row(
-            Text("  " + printable(match["uri"])),
             f"{match['distance']:.3f}",
             f"{match['weight']:.0%}",
             f"{match['lat']:.6f}, {match['lon']:.6f}",
+            Text(printable(match["uri"])),
         )
     return table

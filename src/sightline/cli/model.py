@@ -16,7 +16,7 @@ from sightline.cli.options import JsonOption
 from sightline.errors import UsageError
 
 if TYPE_CHECKING:
-    from sightline.models import ImportReport
+    from sightline.models.importing import ImportReport
     from sightline.models.protocol import Pixels
 
 Item = TypeVar("Item")
@@ -121,7 +121,7 @@ def import_(
     Example: `sightline model import resnet.model --config config.json --weights
     model.safetensors --whiten photos/`
     """
-    from sightline.models import import_model
+    from sightline.models.importing import import_model
 
     sample = _sample(whiten, sample_limit)
     with progress_bar("importing"):
@@ -162,7 +162,7 @@ def fetch(
 
     Example: `sightline model fetch resnet50.a1_in1k resnet50.model`
     """
-    from sightline.models import fetch_model
+    from sightline.models.fetching import fetch_model
 
     def confirm(question: str) -> bool:
         return yes or typer.confirm(question, err=True)
@@ -183,7 +183,7 @@ def info(
 
     Example: `sightline model info resnet50.model`
     """
-    from sightline.models import load_model
+    from sightline.models.bundle import load_model
 
     encoder = load_model(bundle)
     described = dict(encoder.describe())
@@ -217,7 +217,7 @@ def tune(
 
     Example: `sightline model tune photos/ --config config.json --weights model.safetensors`
     """
-    from sightline.models import tune_model
+    from sightline.models.tuning import tune_model
 
     pixels, places = _tuning_photos(photos, limit)
     with progress_bar("tuning"):

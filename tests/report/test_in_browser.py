@@ -72,9 +72,7 @@ def report(tmp_path: Path, make_result: MakeResult, make_estimate: MakeEstimate)
     far_east = make_estimate(-17.0, 179.9999, candidates=across)
     results = [
         make_result(photo, estimate=make_estimate(candidates=tuple(near))),
-        make_result(
-            EVIL, estimate=make_estimate(-17.0, 179.9999, candidates=across), photo_place=None
-        ),
+        make_result(EVIL, estimate=far_east, photo_place=None),
         make_result(photo, estimate=make_estimate(89.99, 0.0), photo_place=None),
         make_result(photo, estimate=make_estimate(48.0, 2.0, radius_90_m=1.9e7)),
         make_result(
@@ -104,7 +102,7 @@ def test_the_map_lives_without_network(browser, report: Path) -> None:
     assert article.locator(".graticule").count() >= 4
     # Every picture of the first photo is there and was decoded.
     widths = article.locator("img:not([hidden])").evaluate_all(
-        "images => images.map(image => image.decode().then(() => image.naturalWidth))"
+        "all => Promise.all(all.map(one => one.decode().then(() => one.naturalWidth)))"
     )
     # The photo, the match beside it, and nine of ten cards.
     assert len(widths) == 11

@@ -231,27 +231,35 @@ def _points(
     candidates: Sequence[dict[str, Any]],
     exif: dict[str, Any] | None,
 ) -> Iterator[str]:
+    centre = estimate["lon"]
     # The best match is drawn last of the matches, on top.
+    style, shape = 'fill="#2a72b5" fill-opacity="0.8" stroke="#fff"', '<circle r="4.5"/>'
     for rank, match in reversed(list(enumerate(candidates, 1))):
         title = f"Match {rank}: {escape(visible(match['uri']))}"
-        dot = 'r="4.5" fill="#2a72b5" fill-opacity="0.8" stroke="#fff"'
-        yield from _dot(view, match, estimate["lon"], "match", dot, title)
+        yield from _mark(view, match, centre, "match", style, shape, title)
     if exif:
-        dot = 'r="6" fill="none" stroke="#2f7d32" stroke-width="2.5"'
-        yield from _dot(view, exif, estimate["lon"], "exif", dot, "EXIF place")
+        style = 'fill="none" stroke="#2f7d32" stroke-width="2.5"'
+        shape = '<rect x="-6" y="-6" width="12" height="12" rx="2"/>'
+        yield from _mark(view, exif, centre, "exif", style, shape, "EXIF place")
     # A ring, because the best match often stands at the same point.
-    dot = 'r="11" fill="none" stroke="#d9501a" stroke-width="3"'
+    style, shape = 'fill="none" stroke="#d9501a" stroke-width="3"', '<circle r="11"/>'
     title = f"Estimate: {coordinates_text(estimate['lat'], estimate['lon'])}"
-    yield from _dot(view, estimate, estimate["lon"], "estimate", dot, title)
+    yield from _mark(view, estimate, centre, "estimate", style, shape, title)
 
 
-def _dot(
-    view: _View, place: dict[str, Any], centre: float, kind: str, shape: str, title: str
+def _mark(
+    view: _View,
+    place: dict[str, Any],
+    centre: float,
+    kind: str,
+    style: str,
+    shape: str,
+    title: str,
 ) -> Iterator[str]:
     ((x, y),) = view.project(np.array([[_near(place["lon"], centre), place["lat"]]]))
     if 0 <= x <= view.width and 0 <= y <= view.height:
-        yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" {shape}>'
-        yield f"<title>{title}</title></circle>"
+        yield f'<g class="{kind}" {style} transform="translate({x:.1f} {y:.1f})">'
+        yield f"<title>{title}</title>{shape}</g>"
 
 
 def _scale_bar(view: _View, lat: float) -> Iterator[str]:

@@ -65,7 +65,7 @@
       const [bounds, size] = [map.getBounds(), map.getSize()];
       const [west, east] = [bounds.getWest(), bounds.getEast()];
       const [south, north] = [Math.max(-90, bounds.getSouth()), Math.min(90, bounds.getNorth())];
-      const [step, decimals] = STEPS.find(([s]) => (east - west) / s <= 9) || STEPS[STEPS.length - 1];
+      const [step, decimals] = STEPS.find(([s]) => (east - west) / s <= Math.max(2, size.x / 80)) || STEPS[STEPS.length - 1];
       const text = (value, signs) => `${Math.abs(value).toFixed(decimals)}° ${value >= 0 ? signs[0] : signs[1]}`;
       for (let i = Math.ceil(west / step); i <= east / step; i++) {
         group.addLayer(L.polyline([[south, i * step], [north, i * step]], options));
@@ -166,7 +166,8 @@
       }
       const icon = L.divIcon({ className: "pin marker-match", html: String(rank), iconSize: [22, 22] });
       const pin = L.marker(where, { icon, alt: tip, title: "", riseOnHover: true, zIndexOffset: 100 * (data.shown - index) });
-      pin.bindTooltip(tip, { direction: "top", offset: [0, -10] }).on("click", () => choose(article, rank, live)).addTo(map);
+      pin.bindTooltip(tip, { direction: "top", offset: [0, -10] }).addTo(map);
+      pin.on("click keypress", (event) => event.type === "click" || event.originalEvent.key === "Enter" ? choose(article, rank, live) : null);
       pins.push(pin);
     });
     if (data.exif) {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sightline.errors import CellError, CoordinateError
 from sightline.geo import cells
 from sightline.geo.coordinates import from_unit_vectors
-from sightline.geo.cube import face_uv, face_xyz
+from sightline.geo.cube import face_uv, face_xyz, grid_from_st
 from sightline.geo.distance import great_circle_m
 
 RNG = np.random.default_rng(20261120)
@@ -106,6 +106,14 @@ def test_any_place_has_the_library_s_leaf(lat: float, lon: float) -> None:
 def test_the_180th_meridian_is_one(places) -> None:
     east = np.column_stack([np.linspace(-90, 90, 50), np.full(50, 180.0)])
     assert (cells.cell_ids(east) == cells.cell_ids(east * [1.0, -1.0])).all()
+
+
+def test_corners_of_leaves_fall_where_the_library_drops_them(leaves) -> None:
+    corners = cells.vertices(leaves[::40]).reshape(-1, 2)
+    theirs = [s2.S2CellId(s2.S2LatLng.FromDegrees(a, b)).id() for a, b in corners.tolist()]
+    assert cells.cell_ids(corners).tolist() == theirs
+    assert grid_from_st(np.arange(5) / 2.0**30).tolist() == [0, 1, 2, 3, 4]
+    assert grid_from_st(np.ones(1)).tolist() == [2**30 - 1]
 
 
 def test_every_level_equals_the_library(mixed, leaves) -> None:

@@ -214,6 +214,8 @@ def test_a_cell_lies_in_its_rectangle() -> None:
     places[:400, 0] = rng.choice([-1, 1], 400) * (90 - 10.0 ** rng.uniform(-7, 1, 400))
     for level in (0, 1, 2, 5, 12, 20, 30):
         south, west, north, east = rectangles(cells.cell_ids(places, level)).T
+        assert west.min() >= -361.0
+        assert east.max() <= 361.0
         lat, lon = places.T
         assert ((south <= lat) & (lat <= north)).all()
         turned = lon[:, None] + [-360.0, 0.0, 360.0]
@@ -352,6 +354,15 @@ def test_holes_do_not_belong_but_their_edges_do() -> None:
         BoundingBox(40, 0, 50, 20).area_km2 - BoundingBox(44, 5, 46, 15).area_km2, rel=1e-12
     )
     assert repr(holed).startswith("Polygon('ring (")
+
+
+def test_an_outline_may_end_at_the_seam() -> None:
+    east = MultiPolygon(shapely.box(170, 0, 180, 10))
+    west = MultiPolygon(shapely.box(-180, 0, -170, 10))
+    for region in (east, west):
+        assert region.contains([[5, 180], [5, -180]]).all()
+        check_cover(region)
+    assert east.contains([[5, 179], [5, -179]]).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("ring", [[], [[0, 0]], [[0, 0], [1, 1]]])

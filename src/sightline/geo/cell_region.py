@@ -54,8 +54,7 @@ class CellRegion:
     def bounds(self) -> BoundingBox:
         """A box that holds the cells, up to a millimetre the smallest."""
         box = rectangles(self.ids)
-        spans = np.clip(box[:, [1, 3]], -540.0, 540.0)
-        outline = planar.outline_of_spans(box[:, 0], spans[:, 0], box[:, 2], spans[:, 1])
+        outline = planar.outline_of_spans(*box.T)
         west, east = planar.longitudes(outline)
         return BoundingBox(float(box[:, 0].min()), west, float(box[:, 2].max()), east)
 

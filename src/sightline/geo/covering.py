@@ -98,9 +98,9 @@ def in_ranges(leaves: IdArray, ranges: IdArray) -> BoolArray:
 def rectangles(ids: IdArray) -> FloatArray:
     """Return boxes of latitude and longitude that hold the cells, ``(n, 4)`` degrees.
 
-    The columns are south, west, north, east. West lies in [-360, 180) and east in [west, 360], so
-    that a box over the antimeridian is one interval. An edge of a cell is a great circle, so its
-    northernmost point can lie between its ends; its longitudes cannot.
+    The columns are south, west, north, east. West may fall below -180 and east exceed 180, by
+    181 at most, so that a box over the antimeridian is one interval. An edge of a cell is a great
+    circle, so its northernmost point can lie between its ends; its longitudes cannot.
     """
     corner = corner_vectors(ids)
     following = np.roll(corner, -1, axis=1)

@@ -103,8 +103,8 @@ def uv_from_st(s: FloatArray) -> FloatArray:
 
 
 def grid_from_st(s: FloatArray) -> GridArray:
-    """Return the leaf index of s in [0, 2^30), rounding halves to even as S2 does."""
-    return np.clip(np.rint(_LIMIT * s - 0.5), 0, _LIMIT - 1).astype(np.int64)
+    """Return the leaf index of s in [0, 2^30): a line of the grid belongs to the leaf above it."""
+    return np.minimum((_LIMIT * s).astype(np.int64), _LIMIT - 1)
 
 
 def ids_from_grid(face: GridArray, i: GridArray, j: GridArray) -> IdArray:

@@ -4,11 +4,12 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.atlas.build import BuildInterrupted, Progress, build_atlas
@@ -409,3 +410,71 @@ def test_problems_survive_the_disk(tmp_path: Path) -> None:
     write_problems(tmp_path, odd)
     assert read_problems(tmp_path) == odd
     assert read_problems(tmp_path / "elsewhere") == []
+
+
+class WaitingGrid(ColourGrid):
+    """Encodes nothing before ``look_at`` photos were prepared, and may act in between."""
+
+    def __init__(self, look_at: int, before: Callable[[int], None] = lambda number: None) -> None:
+        super().__init__()
+        self._left = threading.Semaphore(0)
+        self._seen, self._look_at, self._before = 0, look_at, before
+
+    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        self._seen += 1
+        self._before(self._seen)
+        if self._seen == self._look_at:
+            self._left.release()
+        return super().prepare(pixels)
+
+    def encode_prepared(
+        self, batch: NDArray[np.uint8], view: str = "ground"
+    ) -> NDArray[np.float32]:
+        assert self._left.acquire(timeout=60)
+        self._left.release()
+        return super().encode_prepared(batch)
+
+
+def test_a_content_that_leaves_while_its_twin_waits(tmp_path: Path) -> None:
+    """The worker saw b's content under a's old name; then a's new content took the row away."""
+    a, b = write_photo(tmp_path / "a.jpg", 1), tmp_path / "b.jpg"
+    build_atlas(tmp_path / "atlas", [record(a, 1)], ColourGrid())
+    shutil.copy(a, b)
+    write_photo(a, 2)
+    os.utime(a, (5, 5))
+    last = write_photo(tmp_path / "c.jpg", 3)
+    records = [record(a, 1), record(b, 1), record(last, 3)]
+    report = build_atlas(
+        tmp_path / "atlas", records, WaitingGrid(2), workers=1, batch=1, commit_rows=1
+    )
+    assert (report.rows, report.problems) == (3, ())
+    names = sorted(name for row in rows(tmp_path / "atlas") for name in row["names"])
+    assert names == [str(a), str(b), str(last)]
+
+
+def test_a_path_that_is_listed_twice(tmp_path: Path) -> None:
+    records = write_photos(tmp_path / "photos", 3)
+    twice = [records[0], records[1], records[1], records[2]]
+    report = build_atlas(tmp_path / "atlas", twice, WaitingGrid(4), workers=1, batch=1)
+    assert (report.added, report.skipped, report.duplicates, report.rows) == (3, 1, 0, 3)
+
+
+def test_a_path_that_is_listed_twice_and_changes_in_between(tmp_path: Path) -> None:
+    records = write_photos(tmp_path / "photos", 4)
+    changing = Path(records[1].uri)
+
+    def change(number: int) -> None:
+        if number == 3:
+            write_photo(changing, 50)
+            os.utime(changing, (5, 5))
+
+    listed = [records[0], records[1], records[2], records[1], records[3]]
+    encoder = WaitingGrid(5, change)
+    report = build_atlas(tmp_path / "atlas", listed, encoder, workers=1, batch=2)
+    assert report.rows == 4
+    build_atlas(tmp_path / "fresh", records, ColourGrid())
+    got, fresh = (
+        sorted((r["names"], r["sha256"]) for r in rows(a))
+        for a in (tmp_path / "atlas", tmp_path / "fresh")
+    )
+    assert got == fresh

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -219,3 +221,21 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="Cannot write"):
         Store.create(tmp_path / "file" / "atlas", card())
+
+
+def test_a_change_that_cannot_be_written_changes_nothing(store: Store) -> None:
+    store = store.append(table(card(), range(3)))
+    blocked = store.path / f".writing-{os.getpid()}-next_id"
+    blocked.mkdir()
+    with pytest.raises(OutputError, match="next_id"):
+        store.delete(np.array([0]))
+    blocked.rmdir()
+    (store.path / "next_id").write_text("x")
+    with pytest.raises(AtlasDamagedError, match="next_id"):
+        store.delete(np.array([0]))
+    (store.path / "next_id").unlink()
+    shutil.rmtree(store.path / "rows.lance" / "_transactions")
+    (store.path / "rows.lance" / "_transactions").write_text("in the way")
+    with pytest.raises(OutputError, match="Cannot write"):
+        store.append(table(card(), [3]))
+    assert store.refreshed().ids().tolist() == [0, 1, 2]

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from sightline.atlas.build import build_atlas
+from sightline.atlas.derived import build_derived
+from sightline.atlas.lock import writer_lock
 from sightline.atlas.store import Store
 from sightline.atlas.verify import verify
 from sightline.models.statistics import FeatureStatistics
@@ -111,6 +113,18 @@ def test_files_that_are_missing_or_do_not_fit(atlas: Path) -> None:
     assert [f.endswith("has 4 dimensions, the atlas 8.") for f in faults] == [True, True]
     replace(store.card, sample=None, light=None).write(atlas)
     assert verify(atlas).sound
+
+
+def test_a_derived_half_that_was_changed(atlas: Path) -> None:
+    with writer_lock(atlas):
+        folder = build_derived(atlas)
+    assert verify(atlas).sound
+    largest = max(folder.glob("*.npy"), key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(data)
+    (fault,) = verify(atlas).faults
+    assert largest.name in fault
 
 
 def test_rows_whose_files_are_gone(atlas: Path) -> None:

@@ -49,7 +49,7 @@ class Catalogue:
         self._names, self._stats, self._contents = names[order], stats[order], contents[order]
         by_content = np.argsort(id_contents, kind="stable")
         self._id_contents, self._ids = id_contents[by_content], ids[by_content]
-        self._new_names: dict[int, tuple[int, int] | None] = {}
+        self._new_names: dict[int, tuple[int, int]] = {}
         self._new_contents: dict[int, tuple[int, ...]] = {}
 
     def unchanged(self, name: str, size_bytes: int, mtime_ns: int) -> bool:

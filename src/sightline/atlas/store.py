@@ -30,7 +30,13 @@ from sightline.atlas.durable import (
     sync_folder,
     write_bytes,
 )
-from sightline.errors import AtlasDamagedError, AtlasError, OutputError, VectorError
+from sightline.errors import (
+    AtlasDamagedError,
+    AtlasError,
+    OutputError,
+    SightlineError,
+    VectorError,
+)
 
 _ROWS_PER_FILE = 1 << 20
 _TAKEN_AT_ONCE = 16_384
@@ -320,10 +326,21 @@ class Store:
         return updated, removed
 
     def next_id(self) -> int:
-        """Return the smallest id that was never given to a row."""
+        """Return the smallest id that was never given to a row.
+
+        Raises:
+            AtlasDamagedError: The file that remembers the ids of removed rows cannot be read.
+        """
         ids = self.ids()
         floor = self.path / _IDS_NAME
-        given = int(floor.read_text()) if floor.exists() else 0
+        try:
+            given = int(floor.read_text()) if floor.exists() else 0
+        except (OSError, ValueError) as error:
+            raise AtlasDamagedError(
+                f"{str(floor)!r} cannot be read: {error}.",
+                hint="Restore it from a copy; it holds the smallest id never given to a row.",
+                path=floor,
+            ) from error
         return max(given, int(ids.max()) + 1 if len(ids) else 0)
 
     def _keep_ids_taken(self) -> None:
@@ -397,7 +414,7 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
-        if isinstance(error, OutputError):
+        if isinstance(error, SightlineError):
             raise
         if is_disk_full(error):
             raise output_error(path, OSError(28, "No space left on device")) from error

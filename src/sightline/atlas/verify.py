@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sightline.atlas.catalogue import content_key, name_key
+from sightline.atlas.derived import check as check_derived
 from sightline.atlas.maintain import is_ordered
 from sightline.atlas.store import Store
 from sightline.errors import BundleError
@@ -58,6 +59,7 @@ def verify(atlas: str | Path) -> VerifyReport:
     except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
         faults.append(f"The rows cannot be read: {error}.")
     faults += _check_statistics(store)
+    faults += check_derived(store.path)
     return VerifyReport(store.count, tuple(faults), tuple(notes))
 
 

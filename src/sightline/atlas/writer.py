@@ -81,12 +81,17 @@ class Writer:
         """
         with _interrupts_wait():
             gone, edited = self._edited()
-            new = [row for photo, ids in self._finished for row in _rows(photo, ids)]
+            # A file that changed while the build ran may have left its first content nameless.
+            named = [(photo, ids) for photo, ids in self._finished if photo.files]
+            new = [row for photo, ids in named for row in _rows(photo, ids)]
             schema = row_schema(self.store.card)
             table = pa.concat_tables([edited, _table(new, self.store.card)]).cast(schema)
             self.store = self.store.replace(gone, table)
             for photo, _ in self._finished:
-                self._accepted.pop(content_key(photo.sha256), None)
+                content = content_key(photo.sha256)
+                self._accepted.pop(content, None)
+                if not photo.files:
+                    self._catalogue.put_content(content, ())
             self._finished.clear()
             self._changes.clear()
 

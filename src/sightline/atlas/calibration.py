@@ -18,6 +18,7 @@ DEPTHS = (100, 1000)
 
 _SIMILARITIES = (0.97, 0.9, 0.8)
 _QUERIES = 192
+_QUERIES_WITHIN = 64
 _CANDIDATES_PER_ROW = (2, 3, 4, 6, 8, 12, 16, 32)
 _SELECTIVITIES = (0.5, 0.9)
 # What reading one code and scoring one row exactly cost beside each other, roughly.
@@ -82,18 +83,19 @@ def calibrate(
     """
     rng = np.random.default_rng(seed)
     queries = perturbed_rows(segment, rng)
-    everywhere, within = [], []
-    for depth in (d for d in DEPTHS if d <= len(segment) // 4):
-        truth, _ = exact_top(segment, queries, depth)
-        found = _choose(queries, accelerator, truth, target)
-        if found is not None:
-            everywhere.append(found)
-        if len(segment) > exact_rows:
-            lengths = (exact_rows, *(int(len(segment) * share) for share in _SELECTIVITIES))
-            found = _choose_within(segment, queries, accelerator, depth, target, lengths, rng)
-            if found is not None:
-                within.append(found)
-    return Calibration(tuple(everywhere), tuple(within))
+    everywhere: list[Effort | None] = []
+    within: list[Effort | None] = []
+    depths = [d for d in DEPTHS if d <= len(segment) // 4]
+    if depths:
+        truth, _ = exact_top(segment, queries, depths[-1])
+        everywhere = [_choose(queries, accelerator, truth[:, :d], target) for d in depths]
+    if depths and len(segment) > exact_rows:
+        lengths = (exact_rows, *(int(len(segment) * share) for share in _SELECTIVITIES))
+        runs = _measured_runs(segment, queries[:_QUERIES_WITHIN], depths[-1], lengths, rng)
+        within = [_choose_within(accelerator, runs, d, target) for d in depths]
+    return Calibration(
+        tuple(e for e in everywhere if e is not None), tuple(e for e in within if e is not None)
+    )
 
 
 def perturbed_rows(
@@ -145,28 +147,44 @@ def _choose(
             return None if best is None else best[1]
 
 
-def _choose_within(
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """What is nearest inside one part of the atlas."""
+
+    queries: NDArray[np.float32]
+    allowed: NDArray[np.uint8]
+    truth: NDArray[np.int64]
+
+
+def _measured_runs(
     segment: Segment,
     queries: NDArray[np.float32],
-    accelerator: Accelerator,
     depth: int,
-    target: float,
     lengths: tuple[int, ...],
     rng: np.random.Generator,
-) -> Effort | None:
-    """Worst recall over runs of several lengths, asked from inside and from outside."""
-    queries = queries[: _QUERIES // 3]
-    shares = np.ones(len(_CANDIDATES_PER_ROW))
+) -> list[_Run]:
+    runs = []
     for length in lengths:
         start = int(rng.integers(0, len(segment) - length))
-        run = slice(start, start + length)
-        truth, _ = exact_top(segment, queries, depth, rows=run)
+        truth, _ = exact_top(segment, queries, depth, rows=slice(start, start + length))
+        allowed = bitmap(np.arange(start, start + length), len(segment))
+        runs.append(_Run(queries, allowed, truth))
+    return runs
+
+
+def _choose_within(
+    accelerator: Accelerator, runs: list[_Run], depth: int, target: float
+) -> Effort | None:
+    """Worst recall over runs of several lengths, asked from inside and from outside."""
+    shares = np.ones(len(_CANDIDATES_PER_ROW))
+    for run in runs:
         proposed = accelerator.propose(
-            queries,
+            run.queries,
             depth * _CANDIDATES_PER_ROW[-1],
             lists=accelerator.lists,
-            allowed=bitmap(np.arange(run.start, run.stop), len(segment)),
+            allowed=run.allowed,
         )
+        truth = run.truth[:, :depth]
         found = [recall(proposed[:, : depth * f], truth) for f in _CANDIDATES_PER_ROW]
         shares = np.minimum(shares, found)
     reached = np.flatnonzero(shares >= target)

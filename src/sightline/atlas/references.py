@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from sightline.atlas.segment import Segment
 from sightline.geo import cells
-from sightline.geo.coordinates import LatLng
-from sightline.geo.distance import geodesic_m
-from sightline.geo.region import Circle, Region
+from sightline.geo.distance import geodesic_m, great_circle_m
+from sightline.geo.region import Region
 
 _REGIONS_REMEMBERED = 4
 
@@ -80,12 +79,15 @@ class References:
         """Return per segment the ascending positions of rows nearer than ``radius_m``."""
         if not radius_m > 0 or not np.isfinite(point).all():
             return [np.empty(0, np.int64) for _ in self.segments]
-        cover = Circle(LatLng(*point), radius_m).cover()
+        # No degree of latitude is shorter than 110 km, and the sphere is never more than 0.6 %
+        # wrong: both are passed through before the exact distance, which costs far more.
+        band_degrees = radius_m / 110_000.0
         found = []
         for segment in self.segments:
-            rows = segment.runs(cover)
-            distances = geodesic_m(segment.coordinates[rows], point)
-            found.append(rows[distances < radius_m])
+            rows = np.flatnonzero(np.abs(segment.coordinates[:, 0] - point[0]) <= band_degrees)
+            rough = great_circle_m(segment.coordinates[rows], point)
+            rows = rows[rough <= 1.006 * radius_m]
+            found.append(rows[geodesic_m(segment.coordinates[rows], point) < radius_m])
         return found
 
     def of_photo(self, sha256: str | None) -> list[NDArray[np.int64]]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sightline.geo.coordinates import EARTH_RADIUS_M
@@ -17,6 +17,9 @@ lats = st.floats(-90, 90)
 lons = st.floats(-180, 179.999999)
 
 
+# A ring that crossed itself where it closes turned this one inside out.
+@example(lat=1.0, lon=0.0, radius_m=13_447_448.0, seed=0)
+@example(lat=1.0, lon=0.0, radius_m=100_000.0, seed=0)
 @given(lats, lons, st.floats(1.0, HALF_WAY_ROUND_M * 1.05), st.integers(0, 2**32 - 1))
 def test_a_point_is_in_the_polygon_when_it_is_near_enough(
     lat: float, lon: float, radius_m: float, seed: int
@@ -65,6 +68,18 @@ def test_area_is_that_of_a_cap(lat: float, lon: float, radius_m: float, parts: i
     )
     expected = 2 * math.pi * (1 - math.cos(radius_m / EARTH_RADIUS_M))
     assert flat.area == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "radius_m"),
+    [
+        (63.3, 170.7, 585570.9263823738),
+        (-63.1, -174.7, 619360.9212251586),
+        (-60.5, 179.0, 103944.86572258238),
+    ],
+)
+def test_rounding_does_not_let_a_ring_cross_itself(lat: float, lon: float, radius_m: float) -> None:
+    assert circle_polygon(lat, lon, radius_m).is_valid
 
 
 def test_the_polygon_stays_in_one_piece_around_its_centre() -> None:

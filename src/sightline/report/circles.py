@@ -56,10 +56,9 @@ def _around_a_hole(lat: float, lon: float, reach_degrees: float) -> Polygon:
 
 def _ring(lat: float, lon: float, radius_m: float, *, over_pole: bool) -> NDArray[np.float64]:
     """Points (n, 2) of the circle as (lon, lat), longitudes unwrapped around the centre's."""
-    # Beginning beyond the pole, or else on the side away from it, puts the seam opposite the
-    # centre, or nowhere.
+    # The first point lies towards the nearer pole; beyond it, the seam is opposite the centre.
     towards = 0.0 if lat >= 0 else 180.0
-    bearings = towards + (0 if over_pole else 180) + np.linspace(0, 360, _SEGMENTS + 1)
+    bearings = towards + np.linspace(0, 360, _SEGMENTS + 1)
     points = destination(np.broadcast_to((lat, lon), (_SEGMENTS + 1, 2)), bearings, radius_m)
     lons = np.unwrap(points[:, 1], period=360)
     lons += 360 * np.rint((lon - (lons[0] + lons[-1]) / 2) / 360)

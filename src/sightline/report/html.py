@@ -45,7 +45,7 @@ _SIZES = (
     (5, _Sizes(photo=960, photo_bytes=160_000, match=480, match_bytes=36_000, matches=10)),
     (40, _Sizes(photo=720, photo_bytes=90_000, match=320, match_bytes=20_000, matches=8)),
 )
-_SMALLEST = _Sizes(photo=480, photo_bytes=45_000, match=200, match_bytes=9_000, matches=6)
+_SMALLEST = _Sizes(photo=480, photo_bytes=32_000, match=200, match_bytes=9_000, matches=6)
 
 
 def write_report(

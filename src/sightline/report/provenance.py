@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import sightline
+from sightline.version import __version__
 
 if TYPE_CHECKING:
     from sightline.locating.locator import Locator
@@ -35,9 +35,9 @@ class Provenance:
     def of(cls, locator: Locator | None) -> Provenance:
         """Read it off the locator that answered; without one only the program is known."""
         if locator is None:
-            return cls(sightline.__version__)
+            return cls(__version__)
         return cls(
-            sightline_version=sightline.__version__,
+            sightline_version=__version__,
             atlas_path=str(locator.atlas.path),
             atlas_version=int(locator.atlas.version),
             atlas_count=int(locator.atlas.count),

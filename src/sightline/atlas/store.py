@@ -6,7 +6,6 @@ dies leaves the last committed version as it was.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,57 +21,18 @@ from lance.fragment import write_fragments
 from numpy.typing import NDArray
 
 from sightline.atlas.card import CARD_NAME, ROWS_NAME, AtlasCard
-from sightline.atlas.durable import (
-    is_disk_full,
-    make_folder,
-    output_error,
-    sync_file,
-    sync_folder,
-    write_bytes,
-)
-from sightline.errors import (
-    AtlasDamagedError,
-    AtlasError,
-    OutputError,
-    SightlineError,
-    VectorError,
-)
+from sightline.atlas.durable import make_folder, sync_folder, write_bytes
+from sightline.atlas.rows import checked, difference, row_schema
+from sightline.atlas.transaction import sync_new, writing
+from sightline.errors import AtlasDamagedError, AtlasError, OutputError
+
+__all__ = ["KEEP_VERSIONS_FOR", "Store", "row_schema"]
 
 _ROWS_PER_FILE = 1 << 20
 _TAKEN_AT_ONCE = 16_384
 _FOREVER = timedelta(days=36_500)
 _IDS_NAME = "next_id"
 KEEP_VERSIONS_FOR = timedelta(minutes=10)
-
-
-def row_schema(card: AtlasCard) -> pa.Schema:
-    """Return the columns of ``rows.lance``.
-
-    ``id`` is given once and never again. ``names`` are all paths that hold the same content, and
-    ``mtime_ns`` their modification times in the same order; ``uri`` is the first name. ``s2`` is
-    the leaf cell's id as signed two's complement. ``vector`` holds the regions² cells one after
-    the other; their mean has unit length.
-    """
-    return pa.schema(
-        [
-            pa.field("id", pa.int64(), nullable=False),
-            pa.field("uri", pa.string(), nullable=False),
-            pa.field("names", pa.list_(pa.string()), nullable=False),
-            pa.field("sha256", pa.binary(32), nullable=False),
-            pa.field("size_bytes", pa.int64(), nullable=False),
-            pa.field("mtime_ns", pa.list_(pa.int64()), nullable=False),
-            pa.field("view", pa.int16(), nullable=False),
-            pa.field("lat", pa.float64(), nullable=False),
-            pa.field("lon", pa.float64(), nullable=False),
-            pa.field("s2", pa.int64(), nullable=False),
-            pa.field("heading_degrees", pa.float32()),
-            pa.field("metres_per_pixel", pa.float32()),
-            pa.field("captured_at", pa.string()),
-            pa.field("source", pa.string()),
-            pa.field("licence", pa.string()),
-            pa.field("vector", pa.list_(pa.float16(), card.vector_length), nullable=False),
-        ]
-    )
 
 
 class Store:
@@ -115,12 +75,12 @@ class Store:
         make_folder(folder)
         rows = folder / ROWS_NAME
         _refuse_orphans(folder, _count_rows(rows))
-        with _writing(rows):
+        with writing(rows):
             schema = row_schema(card)
             # A writer that died here left no row, maybe an empty dataset of another encoder.
             shutil.rmtree(rows, ignore_errors=True)
             lance.write_dataset(schema.empty_table(), str(rows), schema=schema, mode="create")
-            _sync_new(rows / "_versions", set())
+            sync_new(rows / "_versions", set())
             sync_folder(rows)
             sync_folder(folder)
         card.write(folder)
@@ -150,7 +110,7 @@ class Store:
         if not dataset.schema.equals(expected):
             raise AtlasDamagedError(
                 f"The rows of the atlas {str(folder)!r} do not fit its card: columns "
-                f"{_difference(dataset.schema, expected)} differ.",
+                f"{difference(dataset.schema, expected)} differ.",
                 hint="Restore atlas.json and rows.lance from one copy, or build the atlas again.",
                 path=folder,
             )
@@ -244,7 +204,7 @@ class Store:
             VectorError: A vector is not finite or the column has another length.
             OutputError: The disk is full or may not be written; nothing was changed.
         """
-        rows = _checked(rows, self.schema)
+        rows = checked(rows, self.schema)
         uri = str(self.path / ROWS_NAME)
         with self._transaction():
             updated, removed = self._without(np.asarray(ids, np.int64))
@@ -284,7 +244,7 @@ class Store:
         The newest version always stays. A reader that keeps an older one open for longer than
         ``keep`` must call :meth:`refreshed`.
         """
-        with _writing(self.path):
+        with writing(self.path):
             # The writer lock says that no other process is adding files now.
             self._dataset.cleanup_old_versions(
                 older_than=keep, delete_unverified=True, error_if_tagged_old_versions=False
@@ -293,7 +253,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
-            with _writing(self.path):
+            with writing(self.path):
                 yield
         except OutputError:
             # A full disk should not stay full of what nobody will ever read.
@@ -350,12 +310,12 @@ class Store:
     def _commit(self, operation: Any) -> Store:
         rows = self.path / ROWS_NAME
         # Data first, then the manifest that names it: a power cut in between leaves the old one.
-        _sync_new(rows / "data", self._synced)
-        _sync_new(rows / "_deletions", self._synced)
+        sync_new(rows / "data", self._synced)
+        sync_new(rows / "_deletions", self._synced)
         dataset = lance.LanceDataset.commit(
             str(rows), operation, read_version=self.version, max_retries=0
         )
-        _sync_new(rows / "_versions", self._synced)
+        sync_new(rows / "_versions", self._synced)
         sync_folder(rows)
         return Store(self.path, self.card, dataset, self._synced)
 
@@ -375,59 +335,3 @@ def _refuse_orphans(folder: Path, count: int) -> None:
             hint="Restore atlas.json from a copy, or choose another folder.",
             path=folder,
         )
-
-
-def _difference(found: pa.Schema, expected: pa.Schema) -> str:
-    names = sorted({*found.names, *expected.names})
-    return ", ".join(
-        n
-        for n in names
-        if n not in found.names
-        or n not in expected.names
-        or not found.field(n).equals(expected.field(n))
-    )
-
-
-def _checked(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    if not rows.num_rows:
-        return rows
-    wanted = schema.field("vector").type
-    found = rows.schema.field("vector").type
-    if found != wanted:
-        raise VectorError(
-            f"The column 'vector' must be {wanted}. Got {found}.",
-            hint="Use the encoder that the atlas was built with.",
-        )
-    flat = rows.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    if not np.isfinite(flat).all():
-        bad = int(np.flatnonzero(~np.isfinite(flat))[0]) // wanted.list_size
-        raise VectorError(
-            f"The vector of row {bad} ({rows.column('uri')[bad].as_py()!r}) is not finite.",
-            hint="Check the encoder; such a row never enters a store.",
-        )
-    return rows.select(schema.names).cast(schema).combine_chunks()
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn Lance's words for a full or closed disk into one error of ours."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, SightlineError):
-            raise
-        if is_disk_full(error):
-            raise output_error(path, OSError(28, "No space left on device")) from error
-        raise output_error(path, OSError(str(error))) from error
-
-
-def _sync_new(folder: Path, synced: set[str]) -> None:
-    """Flush the files of ``folder`` that are not in ``synced``, and add them to it."""
-    if not folder.is_dir():
-        return
-    new = {entry.path for entry in os.scandir(folder)} - synced
-    for path in new:
-        sync_file(Path(path))
-    if new:
-        sync_folder(folder)
-    synced |= new

@@ -99,6 +99,11 @@ class TorchEncoder:
         return self.settings.regions
 
     @property
+    def network(self) -> EncoderNetwork:
+        """The plain float32 computation, uint8 (n, h', w', 3) in, cells out: the reference."""
+        return self._network
+
+    @property
     def views(self) -> int:
         """How many inputs one photo becomes."""
         return preprocess.view_count(self.settings.views)

@@ -8,13 +8,13 @@ import shutil
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from sightline.cli.console import Status, err, note, out, printable, progress_bar, say
+from sightline.cli.console import Status, err, note, printable, progress_bar, say, say_json
 from sightline.cli.options import AtlasArgument, JsonOption, ModelOption, PhotosOption
 from sightline.errors import UsageError
 
@@ -57,7 +57,7 @@ def build(
 
     encoder = open_model(model)
     _grow(folder, photos, encoder, workers, licence=licence, description=description)
-    _keep_model(folder, model)
+    keep_model(folder, model)
 
 
 @atlas.command()
@@ -147,7 +147,7 @@ def verify(folder: AtlasArgument, as_json: JsonOption = False) -> None:
 
     report = verify_atlas(folder)
     if as_json:
-        _print_json({**asdict(report), "sound": report.sound})
+        say_json({**asdict(report), "sound": report.sound})
     else:
         for fault in report.faults:
             say(f"fault   {printable(fault)}", style="red")
@@ -171,7 +171,7 @@ def info(folder: AtlasArgument, as_json: JsonOption = False) -> None:
     facts["path"] = str(facts["path"])
     facts["index"] = Atlas.open(folder).info()["derived"]
     if as_json:
-        _print_json(facts)
+        say_json(facts)
         return
     card = facts.pop("card")
     for key in ("encoder", "fingerprint", "dimension", "regions", "licence", "description"):
@@ -254,7 +254,7 @@ def _index(folder: Path) -> None:
         build_derived(folder, progress=lambda _, done, total: bar(done, total))
 
 
-def _keep_model(folder: Path, model: Path) -> None:
+def keep_model(folder: Path, model: Path) -> None:
     """Copy the bundle into the atlas, so that the folder answers wherever it is taken."""
     from sightline.api import MODEL_FOLDER
 
@@ -265,7 +265,3 @@ def _keep_model(folder: Path, model: Path) -> None:
     work = folder / f".{MODEL_FOLDER}-{os.getpid()}"
     shutil.copytree(source, work)
     work.rename(kept)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    out.file.write(json.dumps(document, default=str) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,15 @@ from rich.text import Text
 
 from sightline.errors import OutputError, SightlineError
 
-out = Console(highlight=False, soft_wrap=True)
+
+class _Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        """Go on in silence: the reader (head, less) has gone, the work may not be done."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+out = _Terminal(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -46,6 +55,14 @@ def printable(text: str) -> str:
 def say(text: str, *, style: str = "") -> None:
     """Print one line to stdout, markup switched off."""
     out.print(Text(text, style=style))
+
+
+def say_json(document: object) -> None:
+    """Print one JSON document to stdout, on one line of plain ASCII.
+
+    ASCII survives every terminal, and every file name that is no valid text.
+    """
+    out.out(json.dumps(document, allow_nan=False), highlight=False)
 
 
 def note(text: str, *, style: str = "dim") -> None:
@@ -116,7 +133,3 @@ def run(command: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         note("interrupted")
         sys.exit(Status.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (head, less) has gone; there is nobody to complain to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Status.OK)

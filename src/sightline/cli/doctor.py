@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import platform
 import sys
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from sightline import __version__
-from sightline.cli.console import out, say
+from sightline.cli.console import say, say_json
 
 # What each extra is known by: the module to look for, and what it gives.
 EXTRAS = {
@@ -47,7 +46,7 @@ def doctor(
     """
     report = examine()
     if as_json:
-        out.print_json(json.dumps(report))
+        say_json(report)
         return
     say(f"sightline {report['sightline']}   Python {report['python']}   {report['system']}")
     for package, version in report["packages"].items():

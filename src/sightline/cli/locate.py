@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +17,7 @@ from sightline.cli.console import (
     progress_bar,
     require_writable,
     say,
+    say_json,
 )
 from sightline.cli.options import JsonOption, Method, ModelOption, WithinOption
 from sightline.errors import SightlineError, UsageError
@@ -74,8 +74,7 @@ def locate(
     results = _locate_all(photos, locator)
     document = locate_document(results, locator)
     if as_json:
-        # Plain ASCII survives every terminal and every file name.
-        out.file.write(json.dumps(document, allow_nan=False) + "\n")
+        say_json(document)
     else:
         for photo in document["photos"]:
             _show(photo)

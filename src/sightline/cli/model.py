@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from sightline.cli.console import complain, note, out, printable, progress_bar, say
+from sightline.cli.console import complain, note, out, printable, progress_bar, say, say_json
 from sightline.cli.options import JsonOption
 from sightline.errors import UsageError
 
@@ -189,7 +189,7 @@ def info(
     described = dict(encoder.describe())
     described["whitening_sample"] = None if encoder.sample is None else encoder.sample.count
     if as_json:
-        out.file.write(json.dumps(described) + "\n")
+        say_json(described)
         return
     for key, value in described.items():
         shown = value if isinstance(value, str) else json.dumps(value)

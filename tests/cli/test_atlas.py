@@ -1,0 +1,152 @@
+"""``sightline atlas``: the life of an atlas from the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import PLACES, write_photo
+
+
+@pytest.fixture
+def own(atlas: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(atlas, tmp_path / "own.atlas")
+
+
+def test_build_says_what_it_did_and_keeps_its_model(sightline, photos, bundle, tmp_path):
+    out = tmp_path / "new.atlas"
+    arguments = ("atlas", "build", out, "--photos", photos, "--model", bundle)
+    first = sightline(*arguments, "--licence", "CC0-1.0", "--description", "a town")
+    assert first.status == 0
+    assert "12 photos added" in first.out
+    assert "nowhere.png" in first.err
+    assert (out / "model" / "model.json").is_file()
+    again = sightline(*arguments)
+    assert again.status == 0
+    assert "0 photos added" in again.out
+    assert "12 already there" in again.out
+    verified = sightline("atlas", "verify", out)
+    assert verified.status == 0
+    assert "sound" in verified.out
+
+
+def test_build_from_a_table(sightline, photos, bundle, tmp_path):
+    table = tmp_path / "photos.csv"
+    rows = [f"{photos}/place {n}/0.png,{lat},{lon}" for n, (lat, lon) in enumerate(PLACES)]
+    bad = [f"{photos}/place 0/1.png,91,13", f"{photos}/place 1/1.png,north,13"]
+    table.write_text("﻿file,latitude,lng\n" + "\n".join([*rows, *bad]), encoding="utf-8")
+    out = tmp_path / "table.atlas"
+    ran = sightline("atlas", "build", out, "--photos", table, "--model", bundle)
+    assert ran.status == 0
+    assert "6 photos added" in ran.out
+    assert "2 photos left out" in ran.err
+
+
+@pytest.mark.parametrize(("content", "said"), [("path,place\na.png,Lund\n", "lat"), ("", "empty")])
+def test_a_table_without_its_columns(sightline, bundle, tmp_path, content, said):
+    table = tmp_path / "bad.csv"
+    table.write_text(content)
+    out = tmp_path / "x.atlas"
+    ran = sightline("atlas", "build", out, "--photos", table, "--model", bundle)
+    assert ran.status == 2
+    assert said in ran.err
+    assert not out.exists()
+
+
+def test_a_build_of_nothing(sightline, bundle, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for photos in (tmp_path / "empty", tmp_path / "missing"):
+        ran = sightline(
+            "atlas", "build", tmp_path / "x.atlas", "--photos", photos, "--model", bundle
+        )
+        assert ran.status == 2
+
+
+def test_add_remove_compact_and_index(sightline, own, tmp_path):
+    new = write_photo(tmp_path / "more" / "new.png", 2, 8)
+    added = sightline("atlas", "add", own, "--photos", tmp_path / "more")
+    assert added.status == 0
+    assert "13 rows now" in added.out
+    removed = sightline("atlas", "remove", own, "--name", new, "--name", "nothing/*")
+    assert removed.status == 1
+    assert "removed 1 rows" in removed.out
+    assert "nothing/*" in removed.err
+    south = sightline("atlas", "remove", own, "--within", "55.6,13,55.7001,14")
+    assert south.status == 0
+    assert "removed 2 rows" in south.out
+    assert sightline("atlas", "remove", own).status == 2
+    compacted = sightline("atlas", "compact", own, "--keep-minutes", "0")
+    assert compacted.status == 0
+    assert "10 rows in 1 files" in compacted.out
+    assert sightline("atlas", "index", own).status == 0
+    assert sightline("atlas", "verify", own).status == 0
+
+
+def test_removing_everything_leaves_an_empty_atlas(sightline, own, photos, tmp_path):
+    ran = sightline("atlas", "remove", own, "--within", "SE")
+    assert ran.status == 0
+    assert "nothing to index" in ran.err
+    asked = write_photo(tmp_path / "a.png", 1)
+    located = sightline("locate", asked, "--atlas", own, "--json")
+    assert located.status == 1
+    assert located.json()["photos"][0]["error"]["code"] == "atlas.empty"
+
+
+def test_adding_to_no_atlas(sightline, photos, tmp_path):
+    ran = sightline("atlas", "add", tmp_path / "none", "--photos", photos)
+    assert ran.status == 2
+    assert "none" in ran.err
+
+
+def test_info(sightline, own):
+    plain = sightline("atlas", "info", own)
+    facts = sightline("atlas", "info", own, "--json").json()
+    assert plain.status == 0
+    assert "fingerprint" in plain.out
+    assert facts["rows"] == 12
+    assert facts["index"]["rows"] == 12
+
+
+def test_verify_finds_a_damaged_index(sightline, own):
+    (vectors,) = [p for p in (own / "derived").rglob("*") if "vectors" in p.name][:1]
+    content = bytearray(vectors.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    vectors.write_bytes(content)
+    ran = sightline("atlas", "verify", own)
+    as_json = sightline("atlas", "verify", own, "--json")
+    assert ran.status == as_json.status == 1
+    assert "fault" in ran.out
+    assert as_json.json()["sound"] is False
+
+
+def test_export(sightline, own, tmp_path):
+    ran = sightline("atlas", "export", own, tmp_path / "o.geojson")
+    assert ran.status == 0
+    assert len(json.loads((tmp_path / "o.geojson").read_text())["features"]) == 12
+    assert sightline("atlas", "export", own, tmp_path / "o.parquet", "--no-vectors").status == 0
+    assert sightline("atlas", "export", own, tmp_path / "o.xyz").status == 2
+
+
+def test_ctrl_c_keeps_what_is_done(sightline, photos, bundle, tmp_path, monkeypatch):
+    from sightline.models.encoder import TorchEncoder
+
+    encode = TorchEncoder.encode_prepared
+
+    def interrupted(self, batch, view="ground"):
+        if len(batch) and (tmp_path / "stop").exists():
+            raise KeyboardInterrupt
+        (tmp_path / "stop").touch()
+        return encode(self, batch, view)
+
+    out = tmp_path / "new.atlas"
+    monkeypatch.setattr(TorchEncoder, "encode_prepared", interrupted)
+    arguments = ("atlas", "build", out, "--photos", photos, "--model", bundle)
+    for number in range(20):
+        write_photo(tmp_path / "extra" / f"{number}.png", number % 6, 20 + number)
+    ran = sightline(*arguments, "--photos", tmp_path / "extra")
+    assert ran.status == 130
+    assert "again" in ran.err
+    monkeypatch.undo()

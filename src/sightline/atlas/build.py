@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline import __version__
 from sightline.atlas.card import CARD_NAME, ROWS_NAME, AtlasCard
 from sightline.atlas.durable import remove_leftovers, write_bytes
 from sightline.atlas.intake import Intake
@@ -31,6 +30,7 @@ from sightline.errors import (
     OutputError,
 )
 from sightline.models.sample import statistics_to_bytes
+from sightline.version import __version__
 
 if TYPE_CHECKING:
     from sightline.datasets.records import PhotoRecord, RecordProblem

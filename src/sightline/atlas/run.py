@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sized
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,9 +116,10 @@ class Run:
         self._total = len(records) if isinstance(records, Sized) else None
         try:
             taken = in_order(intake, records, workers=workers, ahead=2 * (workers + self._batch))
-            for one in taken:
-                self._receive(one, intake)
-                self._tell()
+            with closing(taken):
+                for one in taken:
+                    self._receive(one, intake)
+                    self._tell()
             while self._queue:
                 self._encode(min(self._batch, len(self._queue)))
         except KeyboardInterrupt as interrupt:

@@ -205,7 +205,8 @@ def _grow(
     photos: list[str],
     encoder: Encoder,
     workers: int | None,
-    **card: str | None,
+    licence: str | None = None,
+    description: str | None = None,
 ) -> None:
     from sightline.atlas.build import BuildInterrupted, build_atlas
     from sightline.datasets import open_source
@@ -217,7 +218,15 @@ def _grow(
             bar(progress.done, progress.total, progress.images_per_s)
 
         try:
-            report = build_atlas(folder, records, encoder, workers=workers, progress=show, **card)
+            report = build_atlas(
+                folder,
+                records,
+                encoder,
+                workers=workers,
+                progress=show,
+                licence=licence,
+                description=description,
+            )
         except BuildInterrupted as stop:
             note(str(stop), style="yellow")
             raise typer.Exit(Status.INTERRUPTED) from None

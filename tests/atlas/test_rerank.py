@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.atlas import Atlas
-from sightline.atlas.rerank import combined_score, pool_places, regional_similarity
+from sightline.atlas.rerank import (
+    POOL_TEMPERATURE,
+    combined_score,
+    pool_places,
+    regional_similarity,
+)
 from sightline.atlas.whiten import fit_store_whitening
 from sightline.geo.distance import destination, great_circle_m
 
@@ -103,7 +108,9 @@ def test_search_orders_by_regions_and_then_by_place(tmp_path: Path):
             regional = [regional_by_loops(mine, regions[i]) for i in ids[q]]
             scores = (cosines[q] + 2 * np.array(regional)) / 3
             if pool_m:
-                scores = np.array(pooled_by_loops(scores, rows.places[ids[q]], pool_m, 0.1))
+                scores = np.array(
+                    pooled_by_loops(scores, rows.places[ids[q]], pool_m, POOL_TEMPERATURE)
+                )
             order = np.argsort(-scores, kind="stable")[:8]
             np.testing.assert_array_equal(found.ids[q], ids[q][order])
             np.testing.assert_allclose(found.scores[q], scores[order].clip(-1, 1), atol=1e-5)

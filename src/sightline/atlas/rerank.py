@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sightline.geo.coordinates import EARTH_RADIUS_M, unit_vectors
 
-POOL_TEMPERATURE = 0.1
+POOL_TEMPERATURE = 0.05
 """τ of :func:`pool_places`: how much a second, less similar photo of a place adds."""
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/build.py [--data ../shared/data] [--rounds 5] [--photos N]
 
-The plain loop is what one would write without this package: Pillow opens, converts and resizes, a
+The plain loop is what one would write without this package: Pillow opens, turns upright and resizes, a
 timm network in eager float32 runs on batches of 16 up to the same feature map, which is averaged.
 It reads the flat photos only, since it knows nothing of 360° pictures; all rates are pictures per
 second that went through the network.
@@ -25,7 +25,7 @@ import numpy as np
 import timm
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
 from _record import record
@@ -76,7 +76,8 @@ class PlainLoop:
         height, width = self._input.size
         pictures = []
         for path in paths:
-            image = Image.open(path).convert("RGB").resize((width, height), Image.BICUBIC)
+            image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+            image = image.resize((width, height), Image.BICUBIC)
             pictures.append(torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255)
         batch = torch.stack(pictures)
         mean, std = (torch.tensor(v)[:, None, None] for v in (self._input.mean, self._input.std))

@@ -3,7 +3,8 @@
     python benchmarks/build.py [--data ../shared/data] [--rounds 5] [--photos N]
 
 The plain loop is what one would write without this package: Pillow opens, turns upright and
-resizes, a timm network in eager float32 runs on batches of 16 up to the same feature map, which is averaged.
+resizes, a timm network in eager float32 runs on batches of 16 up to the same feature map, which is
+averaged.
 It reads the flat photos only, since it knows nothing of 360° pictures; all rates are pictures per
 second that went through the network.
 """

@@ -272,6 +272,39 @@ def test_a_full_disk_keeps_the_old_one(folder):
     assert [p.name for p in (folder / "derived").iterdir() if p.is_dir()] == [name]
 
 
+def test_what_killed_builders_left_is_removed(folder):
+    leftover = folder / "derived" / ".unfinished-1"
+    leftover.mkdir(parents=True)
+    (leftover / "vectors.npy").write_bytes(b"half")
+    build_derived(folder, **SMALL)
+    assert not leftover.exists()
+
+
+def test_a_work_folder_that_cannot_be_made_is_an_output_error(folder):
+    (folder / "derived").mkdir()
+    (folder / "derived" / f".unfinished-{os.getpid()}").write_text("in the way")
+    with pytest.raises(OutputError, match="Cannot write"):
+        build_derived(folder, **SMALL)
+
+
+def test_a_pointer_to_nothing_is_damage(folder):
+    target = build_derived(folder, **SMALL)
+    shutil.rmtree(target)
+    with pytest.raises(AtlasDamagedError, match="cannot be read"):
+        Atlas.open(folder)
+    assert check(folder) != []
+
+
+def test_rows_put_back_to_an_older_version_are_searched_as_they_are(folder, tmp_path):
+    older = Path(shutil.copytree(folder / "rows.lance", tmp_path / "older"))
+    Store.open(folder).append(clouds.table(CARD, clouds.cloud(30, seed=4, first_id=900)))
+    build_derived(folder, **SMALL)
+    shutil.rmtree(folder / "rows.lance")
+    shutil.copytree(older, folder / "rows.lance")
+    assert any("the newest is" in problem for problem in check(folder))
+    expect_exactly(folder, ROWS)
+
+
 def test_an_unwritable_folder_is_an_output_error(folder):
     (folder / "derived").write_text("not a folder")
     with pytest.raises(OutputError):

@@ -66,11 +66,10 @@ class Atlas:
             AtlasDamagedError: Half-built, or files that contradict each other.
             AtlasVersionError: Written by a newer Sightline.
         """
-        # The derived half first: the store is never older than what was derived from it.
-        card_store = Store.open(Path(path))
-        derived = open_current(card_store.path, card_store.card)
-        store = card_store
+        store = Store.open(Path(path))
+        derived = open_current(store.path, store.card)
         if derived is not None and derived.store_version > store.version:
+            # Both were replaced between the two statements.
             store = store.refreshed()
         if store.count == 0:
             return cls(store.path, store, None, derived, 0)

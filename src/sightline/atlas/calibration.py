@@ -20,6 +20,9 @@ _SIMILARITIES = (0.97, 0.9, 0.8)
 _QUERIES = 192
 _QUERIES_WITHIN = 64
 _CANDIDATES_PER_ROW = (2, 3, 4, 6, 8, 12, 16, 32)
+# Asked from outside a part, all its rows are about equally far: the codes hardly tell them apart.
+_CANDIDATES_WITHIN = (4, 8, 16, 32, 64, 128)
+_MOST_CANDIDATES = 16_000
 _SELECTIVITIES = (0.5, 0.9)
 # What reading one code and scoring one row exactly cost beside each other, roughly.
 _CODES_PER_EXACT_ROW = 60
@@ -176,19 +179,20 @@ def _choose_within(
     accelerator: Accelerator, runs: list[_Run], depth: int, target: float
 ) -> Effort | None:
     """Worst recall over runs of several lengths, asked from inside and from outside."""
-    shares = np.ones(len(_CANDIDATES_PER_ROW))
+    factors = [f for f in _CANDIDATES_WITHIN if depth * f <= _MOST_CANDIDATES]
+    shares = np.ones(len(factors))
     for run in runs:
         proposed = accelerator.propose(
             run.queries,
-            depth * _CANDIDATES_PER_ROW[-1],
+            depth * factors[-1],
             lists=accelerator.lists,
             allowed=run.allowed,
         )
         truth = run.truth[:, :depth]
-        found = [recall(proposed[:, : depth * f], truth) for f in _CANDIDATES_PER_ROW]
+        found = [recall(proposed[:, : depth * f], truth) for f in factors]
         shares = np.minimum(shares, found)
     reached = np.flatnonzero(shares >= target)
     if not len(reached):
         return None
-    factor = _CANDIDATES_PER_ROW[int(reached[0])]
+    factor = factors[int(reached[0])]
     return Effort(depth, accelerator.lists, depth * factor, float(shares[reached[0]]))

@@ -42,6 +42,8 @@ REBUILD = "Rebuild it with `sightline atlas compact`; the rows themselves are no
 
 _UNFINISHED = ".unfinished-"
 _TRIES = 5
+# What files that are missing, cut or of another kind raise; FAISS says RuntimeError.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +153,7 @@ def open_current(path: Path, card: AtlasCard) -> Derived | None:
             return None
         try:
             return _open(home / name, card)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (AtlasDamagedError, *_UNREADABLE) as error:
             # A builder may have removed it since its name was read: then the name has changed.
             if attempt + 1 < _TRIES and current_name(path) != name:
                 continue
@@ -182,8 +184,6 @@ def current_manifest(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     try:
         return read_manifest(folder)
     except (OSError, ValueError) as error:
-        if isinstance(error, AtlasDamagedError):
-            raise
         raise _damaged(folder, f"cannot be read: {error}") from error
 
 
@@ -304,7 +304,7 @@ def check(path: str | os.PathLike[str]) -> list[str]:
         derived = _open(folder, store.card)
     except AtlasDamagedError as error:
         return [error.message]
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except _UNREADABLE as error:
         return [f"The derived folder {str(folder)!r} cannot be read: {error}."]
     return _mismatches(folder, derived, store)
 

@@ -121,7 +121,7 @@ def test_a_region_searched_again_gives_the_same(atlas):
     np.testing.assert_array_equal(first.ids, again.ids)
 
 
-@pytest.mark.parametrize("level", [1, 4, 9])
+@pytest.mark.parametrize("level", [1, 4, 9, 30])
 def test_a_cell_is_always_exact(atlas, whitening, level):
     leaves = cells.cell_ids(ROWS.places)
     for number in (3, 500, 1999):
@@ -172,7 +172,7 @@ def test_more_than_there_are_gives_fewer_padded(tmp_path: Path):
 
 
 def test_rows_near_a_point_are_left_out(atlas, whitening):
-    queries = asked(8)
+    queries = ROWS.raw[:8]
     points = ROWS.places[:8].copy()
     points[3] = np.nan
     for metres in (0.0, 400.0, 2_000_000.0):

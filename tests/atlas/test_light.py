@@ -31,9 +31,9 @@ def test_an_encoder_without_a_light_sample_gets_one_from_the_photos(tmp_path: Pa
         photo = open_photo(one.uri, at_least=encoder.decode_size)
         generator = np.random.default_rng(list(bytes.fromhex(photo.sha256)))
         other = recolour(photo.pixels, generator)
-        plain.append(encoder.encode([photo.pixels])[0])
-        changed.append(encoder.encode([other])[0])
-    expected = FeatureStatistics.from_vectors(np.array(plain), np.array(changed))
+        plain.append(encoder.encode_regions([photo.pixels])[0])
+        changed.append(encoder.encode_regions([other])[0])
+    expected = FeatureStatistics.from_regions(np.array(plain), np.array(changed))
     assert (got.count, got.light_count) == (5, 5)
     assert got.light_covariance is not None
     assert expected.light_covariance is not None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import pickle
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,7 @@ from sightline.models.settings import EncoderSettings, Preprocessing
 from .networks import make_encoder
 
 needs_openvino = pytest.mark.skipif(
-    importlib.util.find_spec("openvino") is None, reason="openvino is not installed"
+    not openvino_runtime.is_installed(), reason="there is no openvino for this machine"
 )
 
 
@@ -219,7 +220,6 @@ def test_openvino_missing(monkeypatch: pytest.MonkeyPatch, pictures: list[np.nda
 
 
 @needs_openvino
-@pytest.mark.filterwarnings("ignore")
 def test_openvino_keeps_the_vectors(pictures: list[np.ndarray]) -> None:
     encoder = make_encoder(runtime="openvino", threads=1)
     found = encoder.encode_regions(pictures)
@@ -314,3 +314,25 @@ def test_errors_survive_processes() -> None:
     error = VectorError("a", hint="b")
     again = pickle.loads(pickle.dumps(error))
     assert (again.message, again.hint) == ("a", "b")
+
+
+@needs_openvino
+def test_openvino_tells_nobody(tmp_path: Path) -> None:
+    encoder = make_encoder()
+    bundle = Bundle(ModelCard("tiny"), encoder.settings, encoder._network.backbone)
+    save_bundle(tmp_path / "bundle", bundle)
+    program = (
+        "import sys\n"
+        "seen = []\n"
+        "sys.addaudithook(lambda event, _: seen.append(event))\n"
+        "from sightline.models.bundle import load_model\n"
+        "encoder = load_model(sys.argv[1], precision='float32', runtime='openvino')\n"
+        "print(encoder.warm_up().runtime)\n"
+        "assert 'openvino_telemetry.main' not in sys.modules\n"
+        "assert not {'socket.connect', 'socket.getaddrinfo'} & set(seen), seen\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "bundle"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (0, "openvino\n"), ran.stderr

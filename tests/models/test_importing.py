@@ -220,7 +220,8 @@ def test_the_sample(write_source: Write, tmp_path: Path, pictures: list[np.ndarr
     encoder = load_model(tmp_path / "out", precision="float32", runtime="torch")
     assert encoder.sample is not None
     assert encoder.sample.light_count == 25 * RECOLOURINGS
-    vectors = encoder.encode([pictures[0], *(pictures * 3)])
+    vectors = encoder.encode_regions([pictures[0], *(pictures * 3)])
+    vectors = vectors.reshape(-1, encoder.dimension)
     np.testing.assert_allclose(encoder.sample.mean, vectors.mean(axis=0), atol=1e-4)
     expected = np.cov(vectors.T.astype(np.float64), bias=True)
     np.testing.assert_allclose(encoder.sample.covariance, expected, atol=1e-4)

@@ -43,6 +43,26 @@ def slow_whitening(
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def test_statistics_of_regions_count_photos() -> None:
+    rng = np.random.default_rng(5)
+    cells, changed = rng.normal(size=(7, 4, 3)), rng.normal(size=(2, 7, 4, 3))
+    found = FeatureStatistics.from_regions(cells, changed)
+    flat = cells.reshape(28, 3)
+    differences = (changed - cells).reshape(-1, 3)
+    assert (found.count, found.light_count) == (7, 14)
+    np.testing.assert_allclose(found.mean, flat.mean(axis=0))
+    np.testing.assert_allclose(found.covariance, np.cov(flat.T, bias=True))
+    np.testing.assert_allclose(found.light_covariance, differences.T @ differences / 56)
+    halves = FeatureStatistics.from_regions(cells[:3], changed[:, :3]).merge(
+        FeatureStatistics.from_regions(cells[3:], changed[:, 3:])
+    )
+    np.testing.assert_allclose(halves.covariance, found.covariance)
+    np.testing.assert_allclose(halves.light_covariance, found.light_covariance)
+    assert FeatureStatistics.from_regions(cells[:0]).count == 0
+    with pytest.raises(VectorError, match="cells"):
+        FeatureStatistics.from_regions(flat)
+
+
 def test_the_fit_equals_the_oracle() -> None:
     own, sample = features(40, 12), features(30, 12, seed=1)
     recoloured = sample + np.random.default_rng(2).normal(scale=0.05, size=sample.shape)

@@ -50,7 +50,7 @@ def add_light(store: Store, encoder: Encoder) -> Store:
             recoloured.append(pair[1])
     if not original:
         return store
-    statistics = FeatureStatistics.from_vectors(np.stack(original), np.stack(recoloured))
+    statistics = FeatureStatistics.from_regions(np.stack(original), np.stack(recoloured))
     write_bytes(store.path / LIGHT_NAME, statistics_to_bytes(statistics))
     dataclasses.replace(store.card, light=LIGHT_NAME).write(store.path)
     return store.refreshed()
@@ -67,7 +67,7 @@ def _spread(store: Store) -> NDArray[np.int64]:
 def _pair(
     store: Store, position: int, encoder: Encoder
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Global vectors (d,) of one photo as it is and re-coloured."""
+    """Regional vectors (cells, d) of one photo as it is and re-coloured."""
     row = store.take(np.array([position]), ["uri", "sha256"])
     sha256: bytes = row.column("sha256")[0].as_py()
     try:
@@ -80,5 +80,5 @@ def _pair(
     # The photo's own hash, so that every build of the same photos sees the same light.
     generator = np.random.default_rng(list(sha256))
     pair = np.stack([encoder.prepare(pixels), encoder.prepare(recolour(pixels, generator))])
-    plain, changed = encoder.encode_prepared(pair).mean(axis=1)
+    plain, changed = encoder.encode_prepared(pair)
     return plain, changed

@@ -34,6 +34,7 @@ BASE = (
     "faiss-cpu",
     "torch",
     "timm",
+    "openvino",
 )
 
 

@@ -170,11 +170,11 @@ def gather_sample(
     gathered = FeatureStatistics.empty(encoder.dimension)
     for block in _blocks(encoder, photos, skipped, limit):
         changed = [
-            _global(encoder, np.stack([recolour(photo, generator) for photo in block]))
+            encoder.encode_prepared(np.stack([recolour(photo, generator) for photo in block]))
             for _ in range(RECOLOURINGS)
         ]
         gathered = gathered.merge(
-            FeatureStatistics.from_vectors(_global(encoder, block), np.stack(changed))
+            FeatureStatistics.from_regions(encoder.encode_prepared(block), np.stack(changed))
         )
     if gathered.count == 0:
         raise UsageError(
@@ -183,12 +183,6 @@ def gather_sample(
             + (str(skipped[0]) if skipped else "there are none."),
         )
     return gathered
-
-
-def _global(
-    encoder: TorchEncoder, prepared: Pixels
-) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    return np.asarray(encoder.encode_prepared(prepared).mean(axis=1), dtype=np.float32)
 
 
 def _blocks(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -35,11 +37,12 @@ def convert(network: nn.Module, example: NDArray[np.uint8]) -> Any:
     if not is_installed():
         raise DependencyError(
             "The runtime 'openvino' needs the package openvino, which is not installed.",
-            hint="Install it with `pip install 'sightline[openvino]'`, or use --runtime torch.",
+            hint="Install it with `pip install openvino`, or use the runtime 'torch'.",
         )
-    import openvino
-
-    with torch.no_grad():
+    openvino = _openvino()
+    with torch.no_grad(), warnings.catch_warnings():
+        # OpenVINO traces with torch.jit, which torch says will go; shapes inside are constants.
+        warnings.simplefilter("ignore")
         return openvino.convert_model(
             network, example_input=torch.from_numpy(example), input=[-1, *example.shape[1:]]
         )
@@ -53,8 +56,7 @@ def compile_model(model: Any, *, bfloat16: bool, threads: int | None) -> Forward
         bfloat16: Allow bfloat16 where the processor has it; float32 otherwise.
         threads: Threads of one inference; all cores if None.
     """
-    import openvino
-
+    openvino = _openvino()
     options: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         "PERFORMANCE_HINT": "LATENCY",
@@ -72,3 +74,12 @@ def compile_model(model: Any, *, bfloat16: bool, threads: int | None) -> Forward
         return np.array(outputs[0], dtype=np.float32)
 
     return forward
+
+
+def _openvino() -> Any:
+    # OpenVINO reports its import and every conversion to its maker if this module can be imported;
+    # it has a silent stand-in for where it cannot. We never phone home.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,10 @@ from sightline.errors import VectorError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureStatistics:
-    """Mean and covariance of ``count`` global vectors, and how light changes them.
+    """Mean and covariance of the vectors of ``count`` photos, and how light changes them.
 
     Args:
-        count: n, how many vectors.
+        count: n, how many photos (or single vectors).
         mean: float64 (d,).
         covariance: float64 (d, d), divided by n (not n - 1), zero for one vector.
         light_covariance: float64 (d, d), the mean outer product of (re-coloured minus original)
@@ -84,6 +84,36 @@ class FeatureStatistics:
         differences = _checked((changed - rows).reshape(-1, d))
         light = differences.T @ differences / len(differences)
         return cls(n, mean, covariance, light, len(differences))
+
+    @classmethod
+    def from_regions(
+        cls, cells: NDArray[np.floating], recoloured: NDArray[np.floating] | None = None
+    ) -> FeatureStatistics:
+        """Statistics of the regional vectors of n photos; ``count`` counts photos, not regions.
+
+        Regions say more than their means do: they are more, and what differs between two parts of
+        one photo is not its place. On real photos a whitening fitted on them is the better one for
+        the regions and for their mean (benchmarks/whitening.py).
+
+        Args:
+            cells: (n, c, d), as an encoder returns them.
+            recoloured: (n, c, d) or (m, n, c, d), of the same photos re-coloured.
+
+        Raises:
+            VectorError: Not three-dimensional, not finite, or shapes that do not fit.
+        """
+        if np.ndim(cells) != 3:
+            raise VectorError(
+                f"Regional vectors must be an array (n, cells, d). Got shape {np.shape(cells)}.",
+                hint="Pass what encode_prepared returned.",
+            )
+        n, c, d = np.shape(cells)
+        changed = None
+        if recoloured is not None:
+            changed = np.asarray(recoloured)
+            changed = changed.reshape(*changed.shape[:-3], -1, d)
+        flat = cls.from_vectors(np.reshape(cells, (n * c, d)), changed)
+        return replace(flat, count=n, light_count=flat.light_count // c)
 
     def merge(self, other: FeatureStatistics) -> FeatureStatistics:
         """Statistics of both sets of vectors together, as if gathered in one block.

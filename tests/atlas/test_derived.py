@@ -409,7 +409,7 @@ def test_the_whitening_is_fitted_as_the_card_says(tmp_path):
     mixed = FeatureStatistics(
         sample.count, sample.mean, sample.covariance, light.light_covariance, light.light_count
     )
-    own = FeatureStatistics.from_vectors(ROWS.raw.mean(axis=1))
+    own = FeatureStatistics.from_regions(ROWS.raw)
     expected = fit_whitening(own, mixed, settings).apply(ROWS.raw[:50, 0])
     found = fit_store_whitening(store).apply(ROWS.raw[:50, 0])
     # Turned as a whole: all angles are equal.

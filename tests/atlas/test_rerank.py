@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.atlas import Atlas
+from sightline.atlas.references import _cells_around
 from sightline.atlas.rerank import (
-    POOL_TEMPERATURE,
     combined_score,
     pool_places,
     regional_similarity,
 )
 from sightline.atlas.whiten import fit_store_whitening
+from sightline.geo.cells import cell_ids
+from sightline.geo.covering import in_ranges
 from sightline.geo.distance import destination, great_circle_m
 
 from . import clouds
@@ -58,14 +60,16 @@ def test_the_combined_score_weighs_regions_twice():
     assert combined_score(np.array([0.3]), np.array([0.6]))[0] == pytest.approx(0.5)
 
 
-def pooled_by_loops(scores, coordinates, radius, temperature):
+def pooled_by_loops(scores, places, all_scores, all_places, radius):
     out = []
-    for a in coordinates:
-        total = 0.0
-        for score, b in zip(scores, coordinates, strict=True):
+    for own, a in zip(scores, places, strict=True):
+        above = below = 0.0
+        for score, b in zip(all_scores, all_places, strict=True):
             gap = float(great_circle_m(a, b))
-            total += math.exp(-(gap**2) / (2 * radius**2)) * math.exp(score / temperature)
-        out.append(temperature * math.log(total))
+            if gap <= 2.5 * radius:
+                weight = math.exp(-(gap**2) / (2 * radius**2))
+                above, below = above + weight * score, below + weight
+        out.append(0.25 * own + 0.75 * above / below)
     return out
 
 
@@ -79,16 +83,37 @@ def test_pooling_is_what_the_loops_say(scores, lat, seed):
     rng = np.random.default_rng(seed)
     start = np.array([[lat, 179.9999]])
     places = destination(start, rng.uniform(0, 360, len(scores)), rng.uniform(0, 60, len(scores)))
-    found = pool_places(np.array(scores), places, 15.0, 0.1)
-    np.testing.assert_allclose(found, pooled_by_loops(scores, places, 15.0, 0.1), atol=1e-5)
-    assert (found >= np.array(scores) - 1e-12).all()
+    scores, half = np.array(scores), max(1, len(scores) // 2)
+    found = pool_places(scores[:half], places[:half], scores, places, 15.0)
+    expected = pooled_by_loops(scores[:half], places[:half], scores, places, 15.0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert (np.abs(found) <= 1 + 1e-12).all()
 
 
-def test_a_reference_alone_keeps_its_score_and_n_at_one_spot_gain_log_n():
-    places = np.array([[10.0, 20.0], [10.0, 20.0], [10.0, 20.0], [-40.0, 20.0]])
-    found = pool_places(np.array([0.4, 0.4, 0.4, 0.5]), places, 15.0, 0.05)
-    np.testing.assert_allclose(found[:3], 0.4 + 0.05 * math.log(3))
-    assert found[3] == pytest.approx(0.5)
+def test_a_place_does_not_win_by_having_many_references():
+    places = np.array([[10.0, 20.0]] * 3 + [[-40.0, 20.0]])
+    scores = np.array([0.4, 0.4, 0.4, 0.41])
+    found = pool_places(scores, places, scores, places, 15.0)
+    np.testing.assert_allclose(found, scores)
+
+
+def test_a_place_whose_other_views_are_alien_loses():
+    places = np.array([[10.0, 20.0]] * 2 + [[-40.0, 20.0]] * 2)
+    scores = np.array([0.5, -0.1, 0.45, 0.35])
+    found = pool_places(scores[[0, 2]], places[[0, 2]], scores, places, 15.0)
+    assert found[1] > found[0]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(-89.9, 89.9), st.floats(-180, 180), st.integers(0, 99))
+def test_no_neighbour_is_missed(lat, lon, seed):
+    rng = np.random.default_rng(seed)
+    point = np.array([[lat, lon]])
+    near = destination(point, rng.uniform(0, 360, 200), rng.uniform(0, 37.5, 200))
+    ranges = _cells_around(point, 37.5)
+    assert in_ranges(cell_ids(near), ranges).all()
+    far = destination(point, rng.uniform(0, 360, 200), rng.uniform(500, 5000, 200))
+    assert not in_ranges(cell_ids(far), ranges).any()
 
 
 def test_search_orders_by_regions_and_then_by_place(tmp_path: Path):
@@ -101,15 +126,24 @@ def test_search_orders_by_regions_and_then_by_place(tmp_path: Path):
     ids, cosines = brute_force(whitening, rows, queries, 20)
     regions = clouds.whitened(whitening, rows.raw)
     reordered = 0
-    for pool_m in (0.0, 15.0):
+    for pool_m in (0.0, 150.0):
         found = atlas.search(queries, 8, fingerprint=FINGERPRINT, pool_m=pool_m)
         for q in range(6):
             mine = whitening.apply(queries[q]).astype(np.float64)
             regional = [regional_by_loops(mine, regions[i]) for i in ids[q]]
             scores = (cosines[q] + 2 * np.array(regional)) / 3
             if pool_m:
+                every = whitening.apply(queries[q].mean(axis=0)).astype(np.float64)
+                cosine = clouds.whitened(whitening, rows.raw.mean(axis=1)) @ every
+                other = [regional_by_loops(mine, one) for one in regions]
                 scores = np.array(
-                    pooled_by_loops(scores, rows.places[ids[q]], pool_m, POOL_TEMPERATURE)
+                    pooled_by_loops(
+                        scores,
+                        rows.places[ids[q]],
+                        (cosine + 2 * np.array(other)) / 3,
+                        rows.places,
+                        pool_m,
+                    )
                 )
             order = np.argsort(-scores, kind="stable")[:8]
             np.testing.assert_array_equal(found.ids[q], ids[q][order])

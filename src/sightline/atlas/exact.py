@@ -33,6 +33,16 @@ def positions(rows: Rows) -> NDArray[np.int64]:
     return np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
 
 
+def among(found: NDArray[np.int64], rows: Rows) -> NDArray[np.bool_]:
+    """Which of the positions ``found`` are among ``rows``."""
+    if isinstance(rows, slice):
+        return np.asarray((found >= rows.start) & (found < rows.stop))
+    if not len(rows):
+        return np.zeros(len(found), np.bool_)
+    at = np.minimum(np.searchsorted(rows, found), len(rows) - 1)
+    return np.asarray(rows[at] == found)
+
+
 def exact_top(
     segment: Segment,
     queries: NDArray[np.float32],

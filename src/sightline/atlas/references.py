@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from sightline.atlas.segment import Segment
 from sightline.geo import cells
+from sightline.geo.coordinates import EARTH_RADIUS_M
+from sightline.geo.covering import ranges_of
 from sightline.geo.distance import geodesic_m, great_circle_m
 from sightline.geo.region import Region
 
@@ -90,6 +92,20 @@ class References:
             found.append(rows[geodesic_m(segment.coordinates[rows], point) < radius_m])
         return found
 
+    def around(self, points: NDArray[np.float64], reach_m: float) -> tuple[NDArray[np.int64], ...]:
+        """Return per segment the ascending positions of rows that may lie near any of the points.
+
+        No row nearer than ``reach_m`` is missed; some farther ones come along.
+
+        Args:
+            points: float64 (c, 2), degrees.
+            reach_m: Metres, small against the Earth.
+        """
+        cover = _cells_around(points, reach_m)
+        return tuple(
+            self._alive(number, segment.runs(cover)) for number, segment in enumerate(self.segments)
+        )
+
     def of_photo(self, sha256: str | None) -> list[NDArray[np.int64]]:
         """Return per segment the ascending positions of a photo's rows, by its content's hash."""
         if sha256 is None:
@@ -137,3 +153,21 @@ class References:
 def _contained(segment: Segment, region: Region, cover: NDArray[np.uint64]) -> NDArray[np.int64]:
     rows = segment.runs(cover)
     return rows[region.contains(segment.coordinates[rows])] if len(rows) else rows
+
+
+def _cells_around(points: NDArray[np.float64], reach_m: float) -> NDArray[np.uint64]:
+    """Disjoint ascending ranges of leaf ids (m, 2) that hold the surroundings of points (c, 2).
+
+    Every point is probed on a grid of 7 x 7. Cells are wider than the grid is, so one can stay
+    unseen only where its corner reaches in between two outer probes. The corners of S2 cells have
+    60 degrees or more: less than 0.87 of a spacing deep, which the grid's margin allows for.
+    """
+    half_m = reach_m / (1.0 - 0.87 / 3.0)
+    steps = np.linspace(-half_m, half_m, 7) / (np.pi * EARTH_RADIUS_M / 180.0)
+    shrink = np.maximum(np.cos(np.radians(points[:, 0])), 1e-6)
+    lat = np.clip(points[:, None, None, 0] + steps[:, None], -90.0, 90.0)
+    lon = points[:, None, None, 1] + steps / shrink[:, None, None]
+    probes = np.stack(np.broadcast_arrays(lat, (lon + 180.0) % 360.0 - 180.0), axis=-1)
+    # The shortest edge of a cell of level k is 0.94 / 2^k of the Earth's radius.
+    level = int(np.clip(np.floor(np.log2(0.94 * EARTH_RADIUS_M * 3.0 / half_m)), 0, 30))
+    return ranges_of(np.unique(cells.cell_ids(probes.reshape(-1, 2), level)))

@@ -7,8 +7,11 @@ from numpy.typing import NDArray
 
 from sightline.geo.coordinates import EARTH_RADIUS_M, unit_vectors
 
-POOL_TEMPERATURE = 0.05
-"""τ of :func:`pool_places`: how much a second, less similar photo of a place adds."""
+POOL_REACH = 2.5
+"""Neighbours farther than so many radii weigh less than 5 % and are left out."""
+
+POOL_OWN = 0.25
+"""Share of its own score that a reference keeps; the rest is the mean over its place."""
 
 
 def regional_similarity(
@@ -42,31 +45,32 @@ def combined_score(
 def pool_places(
     scores: NDArray[np.float64],
     coordinates: NDArray[np.float64],
+    neighbour_scores: NDArray[np.float64],
+    neighbour_coordinates: NDArray[np.float64],
     radius_m: float,
-    temperature: float = POOL_TEMPERATURE,
 ) -> NDArray[np.float64]:
-    """Let references taken at one place support each other.
+    """Let all references of a place speak for each of its references.
 
-    ``pooled_i = τ · ln Σ_j w_ij · exp(s_j / τ)`` with ``w_ij = exp(-d_ij² / (2 · radius²))`` over
-    all candidates j, i itself included (w_ii = 1). A reference alone keeps its score; n equal ones
-    at one spot gain τ · ln n each. The sum may exceed 1; callers order by it and clip.
+    ``pooled_i = a s_i + (1 - a) sum_j w_ij s_j / sum_j w_ij`` with ``a = POOL_OWN`` and
+    ``w_ij = exp(-d_ij^2 / (2 radius^2))`` over all references j within ``POOL_REACH`` radii, i
+    among them: a mean, not a sum, so that a place does not win by having many references. That
+    mean has to include the references that the query is *not* like; over the best candidates
+    alone it would be worth nothing (benchmarks/whitening.py).
 
     Args:
-        scores: float64 (c,).
-        coordinates: float64 (c, 2), degrees.
+        scores: float64 (c,) of the candidates, in [-1, 1].
+        coordinates: float64 (c, 2), degrees, of the candidates.
+        neighbour_scores: float64 (m,) of references around them, the candidates among them.
+        neighbour_coordinates: float64 (m, 2).
         radius_m: Standard deviation of the Gaussian in metres, > 0.
-        temperature: τ > 0.
 
     Returns:
-        float64 (c,), nowhere below ``scores``.
+        float64 (c,), in [-1, 1].
     """
-    if len(scores) < 2:
-        return scores
-    points = unit_vectors(coordinates)
     # The chord is the arc at these distances, and it is exact for equal points, where the
     # arc cosine of a dot product is not.
-    gaps = points[:, None, :] - points[None, :, :]
-    squared_m = (gaps**2).sum(axis=2) * EARTH_RADIUS_M**2
-    exponents = scores[None, :] / temperature - squared_m / (2.0 * radius_m**2)
-    top = exponents.max(axis=1)
-    return np.asarray(temperature * (top + np.log(np.exp(exponents - top[:, None]).sum(axis=1))))
+    gaps = unit_vectors(coordinates)[:, None, :] - unit_vectors(neighbour_coordinates)[None, :, :]
+    squared = (gaps**2).sum(axis=2) * (EARTH_RADIUS_M / radius_m) ** 2
+    weights = np.where(squared <= POOL_REACH**2, np.exp(-squared / 2.0), 0.0)
+    mean = weights @ neighbour_scores / weights.sum(axis=1)
+    return np.asarray(POOL_OWN * scores + (1.0 - POOL_OWN) * mean)

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from sightline.atlas.accelerator import Accelerator, Effort, bitmap
 from sightline.atlas.calibration import Calibration
-from sightline.atlas.exact import Rows, exact_top, positions, rank, size
+from sightline.atlas.exact import Rows, among, exact_top, positions, rank, size
 from sightline.atlas.matches import Matches
 from sightline.atlas.references import References
-from sightline.atlas.rerank import combined_score, pool_places, regional_similarity
+from sightline.atlas.rerank import (
+    POOL_REACH,
+    combined_score,
+    pool_places,
+    regional_similarity,
+)
 from sightline.models.whitening import Whitening
 
 EXACT_ROWS = 262_144
@@ -24,6 +29,8 @@ _QUERIES_AT_ONCE = 64
 # Beyond this many rows that must not be returned, looking for so many more costs more than
 # the exact scan.
 _MOST_EXCLUDED = 2000
+# Where thousands of references stand at one place, some hundreds tell its mean as well.
+_MOST_NEIGHBOURS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +97,14 @@ class Searcher:
         if request.rerank and self.references.segments[0].regions is not None:
             regional = self.whitening.apply(vectors)
         order = [
-            self._ordered(places[row], scores[row], regional, row, request)
+            self._ordered(
+                queries[row],
+                None if regional is None else regional[row],
+                places[row],
+                scores[row],
+                request,
+                row,
+            )
             for row in range(len(queries))
         ]
         return self._matches(order, request.k, effort)
@@ -160,11 +174,12 @@ class Searcher:
 
     def _ordered(
         self,
+        query: NDArray[np.float32],
+        regional: NDArray[np.float32] | None,
         places: NDArray[np.int64],
         cosines: NDArray[np.float64],
-        regional: NDArray[np.float32] | None,
-        row: int,
         request: Request,
+        row: int,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Order one query's candidates: places (c,) and scores (c,), best first, c at most k."""
         real = places >= 0
@@ -173,13 +188,63 @@ class Searcher:
         first = np.lexsort((ids, -scores))[: max(request.k, request.rerank)]
         places, scores, ids = places[first], scores[first], ids[first]
         if regional is not None:
-            cells = self.references.column("regions", places)
-            scores = combined_score(scores, regional_similarity(regional[row], cells))
-        if request.pool_m > 0:
-            coordinates = self.references.column("coordinates", places)
-            scores = pool_places(scores, coordinates, request.pool_m)
+            scores = self._with_regions(regional, places, scores)
+        if request.pool_m > 0 and len(places):
+            scores = self._pooled(query, regional, places, scores, request, row)
         order = np.lexsort((ids, -scores))[: request.k]
         return places[order], scores[order]
+
+    def _with_regions(
+        self,
+        regional: NDArray[np.float32],
+        places: NDArray[np.int64],
+        cosines: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        cells = self.references.column("regions", places)
+        return combined_score(cosines, regional_similarity(regional, cells))
+
+    def _pooled(
+        self,
+        query: NDArray[np.float32],
+        regional: NDArray[np.float32] | None,
+        places: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        request: Request,
+        row: int,
+    ) -> NDArray[np.float64]:
+        """Pool the scores of candidates with those of all that may be returned around them."""
+        coordinates = self.references.column("coordinates", places)
+        others = self._neighbours(coordinates, request, row)
+        # What is scored already is not scored again.
+        others = np.setdiff1d(others, places)
+        found = self.references.column("vectors", others).astype(np.float32) @ query
+        other_scores = found.astype(np.float64)
+        if regional is not None:
+            other_scores = self._with_regions(regional, others, other_scores)
+        return pool_places(
+            scores,
+            coordinates,
+            np.concatenate([scores, other_scores]),
+            np.concatenate([coordinates, self.references.column("coordinates", others)]),
+            request.pool_m,
+        )
+
+    def _neighbours(
+        self, coordinates: NDArray[np.float64], request: Request, row: int
+    ) -> NDArray[np.int64]:
+        """Ascending places around the candidates, at most ``_MOST_NEIGHBOURS`` evenly chosen."""
+        offsets = self.references.offsets
+        parts = []
+        around = self.references.around(coordinates, POOL_REACH * request.pool_m)
+        for number, rows in enumerate(around):
+            kept = rows
+            if request.rows is not None:
+                kept = kept[among(kept, request.rows[number])]
+            if request.excluded is not None:
+                kept = kept[~among(kept, request.excluded[row][number])]
+            parts.append(kept + offsets[number])
+        places = np.concatenate(parts)
+        return places[:: max(1, -(-len(places) // _MOST_NEIGHBOURS))]
 
     def _matches(
         self,

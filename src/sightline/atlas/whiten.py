@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.atlas.store import Store
 from sightline.errors import AtlasDamagedError, BundleError
@@ -45,16 +44,16 @@ def fit_store_whitening(store: Store) -> Whitening:
 
 
 def store_statistics(store: Store, rows: int = _ROWS_FOR_STATISTICS) -> FeatureStatistics:
-    """Gather mean and covariance of about ``rows`` global vectors, spread over the store."""
+    """Gather mean and covariance of the regional vectors of about ``rows`` rows, spread evenly."""
     step = max(1, store.count // rows)
     found = FeatureStatistics.empty(store.card.dimension)
     seen = 0
     for _, raw in store.vectors():
         first = -seen % step
         seen += len(raw)
-        chosen: NDArray[np.float32] = raw[first::step].mean(axis=1)
+        chosen = raw[first::step]
         if len(chosen):
-            found = found.merge(FeatureStatistics.from_vectors(chosen))
+            found = found.merge(FeatureStatistics.from_regions(chosen))
     return found
 
 

@@ -20,7 +20,13 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+# Packages hand on the names of their modules; each is described once, where it lives.
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": True,
+    "ignore-module-all": True,
+}
+napoleon_use_ivar = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 apidoc_modules = [

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ from sightline.atlas import Atlas, build_derived
 from sightline.atlas.build import build_atlas
 from sightline.datasets import PhotoRecord, read_table
 from sightline.geo.distance import great_circle_m
-from sightline.imagery import open_photo
-from sightline.locating import Locator, Query, prepare_query
+from sightline.imagery import Photo, open_photo
+from sightline.locating import Locator
 from sightline.models.bundle import load_model
 from sightline.models.importing import import_model
-from sightline.models.protocol import Encoder
+from sightline.models.protocol import Encoder, Pixels, Vectors, View
 from sightline.models.recolour import recolour
 
 DATA = Path(os.environ.get("SIGHTLINE_DATA", Path(__file__).parent / "../../shared/data"))
@@ -43,9 +44,9 @@ EXCLUDE_M = (5.0, 1000.0)
 
 @dataclass
 class Asking:
-    """A photo that asks: its pixels for one encoder, its place and source for the scores."""
+    """A photo that asks, its place and source for the scores."""
 
-    query: Query
+    photo: Photo
     place: tuple[float, float]
     source: str
     sha256: str
@@ -113,20 +114,37 @@ def asking(encoder: Encoder, *, recoloured: bool) -> Iterator[Asking]:
     rng = np.random.default_rng(0)
     for row in records():
         photo = open_photo(row.uri, at_least=encoder.decode_size)
-        query = prepare_query(photo, encoder)
         if recoloured:
-            query = Query(query.name, tuple(recolour(view, rng) for view in query.views))
-        yield Asking(query, (row.lat, row.lon), row.source, photo.sha256)
+            photo = replace(photo, pixels=recolour(photo.pixels, rng))
+        yield Asking(photo, (row.lat, row.lon), row.source, photo.sha256)
+
+
+class Remembering:
+    """An encoder that encodes the same pictures once, however many methods ask with them."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._known: dict[bytes, Vectors] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_prepared(self, batch: Pixels, view: View = "ground") -> Vectors:
+        key = hashlib.sha256(np.ascontiguousarray(batch)).digest()
+        if key not in self._known:
+            self._known[key] = self._encoder.encode_prepared(batch, view)
+        return self._known[key]
 
 
 def evaluate(atlas: Atlas, encoder: Encoder, asked: list[Asking]) -> dict[str, Any]:
     places = np.array([a.place for a in asked])
+    encoder = Remembering(encoder)
     found: dict[str, Any] = {}
     for metres in EXCLUDE_M:
         for method in METHODS:
             locator = Locator(atlas, encoder, method=method)
             estimates = locator.locate_many(
-                [a.query for a in asked],
+                [a.photo for a in asked],
                 exclude_within_m=(places, metres),
                 exclude_sha256=[a.sha256 for a in asked],
             )

@@ -92,13 +92,14 @@ def write_atlas(path: Path, rows: NDArray[np.float16], coordinates: NDArray[np.f
     store = Store.create(path, card)
     for start in range(0, len(rows), 4 * _BLOCK):
         part = slice(start, min(start + 4 * _BLOCK, len(rows)))
-        store = store.append(_table(card, rows[part], coordinates[part], part.start))
+        store = store.append(table_of(card, rows[part], coordinates[part], part.start))
     return store
 
 
-def _table(
+def table_of(
     card: AtlasCard, rows: NDArray[np.float16], coordinates: NDArray[np.float64], first: int
 ) -> pa.Table:
+    """Rows of a store, ids counted from ``first``; vectors float16 (n, cells * d)."""
     count = len(rows)
     numbers = np.arange(first, first + count)
     names = pa.array([f"photos/{n:08d}.jpg" for n in numbers])
@@ -126,7 +127,7 @@ def _table(
         "source": text,
         "licence": text,
         "vector": pa.FixedSizeListArray.from_arrays(
-            pa.array(np.ascontiguousarray(rows).ravel()), DIMENSION
+            pa.array(np.ascontiguousarray(rows).ravel()), card.vector_length
         ),
     }
     return pa.table(columns, schema=row_schema(card))

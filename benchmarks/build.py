@@ -179,6 +179,7 @@ def measure(
     slower = [min(d, f) for d, f in zip(rates["decode"], rates["forward"], strict=True)]
     shares = [b / s for b, s in zip(rates["build"], slower, strict=True)]
     gains = [b / p for b, p in zip(rates["build"], rates["plain"], strict=True)]
+    shared = 1.0 / sum(1.0 / statistics.median(rates[n]) for n in ("decode", "forward"))
     return {
         "photos": len(records),
         "pictures": pictures,
@@ -187,6 +188,9 @@ def measure(
         "pictures_per_s": {n: round(statistics.median(r), 2) for n, r in rates.items()},
         "all_pictures_per_s": {n: [round(v, 2) for v in r] for n, r in rates.items()},
         "build_over_slower_of_decode_and_forward": round(statistics.median(shares), 3),
+        # Decoding and encoding share the same cores: this is what is left to reach.
+        "bound_of_shared_cores_per_s": round(shared, 2),
+        "build_over_bound_of_shared_cores": round(statistics.median(rates["build"]) / shared, 3),
         "build_over_plain_loop": round(statistics.median(gains), 3),
         "cosine_to_plain_loop": {
             "least": round(min(cosines), 5),

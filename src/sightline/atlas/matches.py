@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ class Matches:
     ids: NDArray[np.int64]
     scores: NDArray[np.float32]
     coordinates: NDArray[np.float64]
-    uris: NDArray[np.object_]
+    uris: NDArray[Any]
     views: NDArray[np.int16]
     headings: NDArray[np.float32]
     mode: SearchMode

@@ -7,8 +7,8 @@ longitude wraps and a degree is as long at 60° north as anywhere, and the mode 
 
 With theta_i the angle from x to match i, sigma in radians and K_i = w_i exp(-theta_i²/(2 sigma²)),
 the density is f = sum K_i, its gradient sum K_i log_x(x_i) / sigma², and its Hessian
-sum K_i (t t' / sigma² - (c I + (1 - c) u u')) / sigma² with t = log_x(x_i), u = t / |t| and
-c = theta cot theta (Pennec, *Intrinsic Statistics on Riemannian Manifolds*, 2006).
+sum K_i (t t' / sigma² - (c I + (1 - c) u u')) / sigma² with t = log_x(x_i), u the direction of t,
+and c = theta cot theta (Pennec, *Intrinsic Statistics on Riemannian Manifolds*, 2006).
 """
 
 from __future__ import annotations

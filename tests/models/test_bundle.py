@@ -280,7 +280,7 @@ def test_output_is_never_lost(folder: Path, tmp_path: Path) -> None:
     empty.mkdir()
     save_bundle(empty, other)
     assert load_model(empty).name == "tiny"
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="Cannot write"):
         save_bundle(precious / "photo.jpg" / "bundle", other)
 
 
@@ -288,7 +288,7 @@ def test_output_is_never_lost(folder: Path, tmp_path: Path) -> None:
 def test_unwritable_parent(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(OutputError, match="cannot be written"):
+        with pytest.raises(OutputError, match="Cannot write"):
             save_bundle(tmp_path / "bundle", tiny_bundle())
     finally:
         tmp_path.chmod(0o700)

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sightline.atlas.card import CARD_NAME, ROWS_NAME, AtlasCard
-from sightline.atlas.durable import remove_leftovers, write_bytes
 from sightline.atlas.intake import Intake
 from sightline.atlas.light import LIGHT_NAME, add_light
 from sightline.atlas.lock import LOCK_NAME, writer_lock
 from sightline.atlas.problems import PROBLEMS_NAME
 from sightline.atlas.run import BuildInterrupted, BuildReport, Progress, Run
 from sightline.atlas.store import Store
+from sightline.durable import remove_leftovers, write_bytes
 from sightline.errors import (
     AtlasDamagedError,
     AtlasEmptyError,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sightline.atlas.durable import write_json
+from sightline.durable import write_json
 from sightline.errors import AtlasDamagedError, AtlasNotFoundError, AtlasVersionError
 from sightline.models.whitening import WhiteningSettings
 

@@ -22,13 +22,13 @@ import numpy as np
 from sightline.atlas.accelerator import INDEX_FROM_ROWS, Accelerator, train
 from sightline.atlas.calibration import TARGET_RECALL, Calibration, calibrate
 from sightline.atlas.card import AtlasCard
-from sightline.atlas.durable import make_folder, output_error, sync_file, sync_folder, write_bytes
 from sightline.atlas.references import References
 from sightline.atlas.search import EXACT_ROWS, Searcher
 from sightline.atlas.segment import Progress, Segment, write_segment
 from sightline.atlas.store import Store
 from sightline.atlas.unrelated import UnrelatedScores, measure_unrelated
 from sightline.atlas.whiten import fit_store_whitening
+from sightline.durable import make_folder, output_error, sync_file, sync_folder, write_bytes
 from sightline.errors import AtlasDamagedError, AtlasEmptyError, SightlineError
 from sightline.models.whitening import Whitening
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sightline.atlas.durable import whole_file
 from sightline.atlas.store import Store
+from sightline.durable import whole_file
 from sightline.errors import UsageError
 
 _GEOJSON_SUFFIXES = (".geojson", ".json")

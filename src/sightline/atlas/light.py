@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.atlas.durable import write_bytes
 from sightline.atlas.store import Store
+from sightline.durable import write_bytes
 from sightline.errors import PhotoError
 from sightline.imagery.photo import open_photo
 from sightline.models.recolour import recolour

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sightline.atlas.durable import make_folder, output_error
+from sightline.durable import make_folder, output_error
 from sightline.errors import AtlasError
 
 LOCK_NAME = "lock"

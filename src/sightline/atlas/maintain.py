@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from sightline.atlas.build import BuildReport, build_atlas
 from sightline.atlas.card import AtlasCard
-from sightline.atlas.durable import remove_leftovers
 from sightline.atlas.lock import writer_lock
 from sightline.atlas.names import NameChanges, renamed
 from sightline.atlas.problems import read_problems
 from sightline.atlas.store import KEEP_VERSIONS_FOR, Store
+from sightline.durable import remove_leftovers
 from sightline.errors import AtlasEmptyError, UsageError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.atlas.durable import write_bytes
+from sightline.durable import write_bytes
 from sightline.errors import SightlineError
 
 PROBLEMS_NAME = "problems.csv"

@@ -21,9 +21,9 @@ from lance.fragment import write_fragments
 from numpy.typing import NDArray
 
 from sightline.atlas.card import CARD_NAME, ROWS_NAME, AtlasCard
-from sightline.atlas.durable import make_folder, sync_folder, write_bytes
 from sightline.atlas.rows import checked, difference, row_schema
 from sightline.atlas.transaction import sync_new, writing
+from sightline.durable import make_folder, sync_folder, write_bytes
 from sightline.errors import AtlasDamagedError, AtlasError, OutputError
 
 __all__ = ["KEEP_VERSIONS_FOR", "Store", "row_schema"]

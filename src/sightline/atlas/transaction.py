@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sightline.atlas.durable import is_disk_full, output_error, sync_file, sync_folder
+from sightline.durable import is_disk_full, output_error, sync_file, sync_folder
 from sightline.errors import SightlineError
 
 

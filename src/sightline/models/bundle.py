@@ -18,6 +18,7 @@ from typing import Any
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from sightline.durable import output_error, sync_folder, write_bytes
 from sightline.errors import BundleError, OutputError, UsageError
 from sightline.models.backbone import CutBackbone, build_backbone, set_input_size
 from sightline.models.encoder import TorchEncoder
@@ -314,19 +315,14 @@ def save_bundle(path: str | os.PathLike[str], bundle: Bundle, *, replace: bool =
             made = Path(partial) / "bundle"
             made.mkdir()
             for name, content in contents.items():
-                (made / name).write_bytes(content)
+                write_bytes(made / name, content)
             if target.exists():
                 # Moved aside first: at no moment is half a bundle under this name.
                 target.rename(Path(partial) / "old")
             made.rename(target)
+            sync_folder(target.parent)
     except OSError as cause:
-        if isinstance(cause, OutputError):
-            raise
-        raise OutputError(
-            f"The model bundle cannot be written: {cause.strerror or cause}.",
-            hint="Choose a folder that may be written to, on a disk with space left.",
-            path=target,
-        ) from cause
+        raise output_error(target, cause) from cause
     return target
 
 
@@ -337,7 +333,7 @@ def _refuse_to_overwrite(target: Path, *, replace: bool) -> None:
         return
     raise OutputError(
         f"{str(target)!r} exists and is not empty.",
-        hint="Choose another folder, or replace a bundle with replace=True (--force).",
+        hint="Choose another folder, or replace a bundle with replace=True (--replace).",
         path=target,
     )
 

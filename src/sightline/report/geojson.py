@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from sightline.durable import write_text
 from sightline.report.circles import circle_polygon, split_at_antimeridian
 from sightline.report.document import locate_document
-from sightline.report.writing import write_whole
 
 if TYPE_CHECKING:
     from sightline.locating.locator import LocatedPhoto, Locator
@@ -29,7 +29,7 @@ def write_geojson(
         OutputError: The file cannot be written.
     """
     collection = feature_collection(locate_document(results, locator))
-    write_whole(path, json.dumps(collection, allow_nan=False, indent=1) + "\n")
+    write_text(path, json.dumps(collection, allow_nan=False, indent=1) + "\n")
 
 
 def feature_collection(document: dict[str, Any]) -> dict[str, Any]:

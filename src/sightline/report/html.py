@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 from markupsafe import Markup
 
+from sightline.durable import write_text
 from sightline.geo.distance import great_circle_m
 from sightline.report.circles import circle_polygon
 from sightline.report.document import locate_document
@@ -23,7 +24,6 @@ from sightline.report.outlines import outlines_json
 from sightline.report.templating import environment
 from sightline.report.text import distance_text, embedded_json
 from sightline.report.thumbnails import Thumbnail, thumbnail
-from sightline.report.writing import write_whole
 
 if TYPE_CHECKING:
     from sightline.locating.locator import LocatedPhoto, Locator
@@ -66,7 +66,7 @@ def write_report(
     Raises:
         OutputError: The file cannot be written.
     """
-    write_whole(path, report_html(results, locator, created=created))
+    write_text(path, report_html(results, locator, created=created))
 
 
 def report_html(

@@ -11,10 +11,10 @@ from xml.etree import ElementTree as ET
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from sightline.durable import write_text
 from sightline.report.document import locate_document
 from sightline.report.geojson import circle_geometry
 from sightline.report.text import coordinates_text, distance_text, visible
-from sightline.report.writing import write_whole
 
 if TYPE_CHECKING:
     from sightline.locating.locator import LocatedPhoto, Locator
@@ -38,7 +38,7 @@ def write_kml(
     Raises:
         OutputError: The file cannot be written.
     """
-    write_whole(path, kml_text(locate_document(results, locator)))
+    write_text(path, kml_text(locate_document(results, locator)))
 
 
 def kml_text(document: dict[str, Any]) -> str:

@@ -6,8 +6,10 @@ old file or the new one, never a part of one.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,9 +48,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The file cannot be written; full disks and missing rights arrive as this.
     """
+    if "\0" in str(path):
+        raise output_error(path, OSError(errno.EINVAL, "a name cannot hold a null byte"))
     temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
     try:
         yield temporary
+        if path.is_file():
+            shutil.copymode(path, temporary)
         sync_file(temporary)
         temporary.replace(path)
         sync_folder(path.parent)
@@ -63,6 +69,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``, whole or not at all; raises OutputError."""
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all; raises OutputError."""
+    write_bytes(Path(path), text.encode("utf-8"))
 
 
 def write_json(path: Path, document: object) -> None:

@@ -365,6 +365,8 @@ def test_an_interrupt_during_a_commit_waits_for_its_end(
     records = write_photos(tmp_path / "photos", 8)
     replace = Store.replace
     sent = []
+    # Test runners' workers ignore the signal; a person's terminal does not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupted(store: Store, *change: object) -> Store:
         if not sent:
@@ -374,6 +376,7 @@ def test_an_interrupt_during_a_commit_waits_for_its_end(
     monkeypatch.setattr(Store, "replace", interrupted)
     with pytest.raises(BuildInterrupted):
         build_atlas(tmp_path / "atlas", records, encoder, batch=2, commit_rows=1)
+    signal.signal(signal.SIGINT, before)
     monkeypatch.undo()
     assert Store.open(tmp_path / "atlas").count >= 1
     assert build_atlas(tmp_path / "atlas", records, encoder).rows == 8

@@ -149,4 +149,27 @@ def test_ctrl_c_keeps_what_is_done(sightline, photos, bundle, tmp_path, monkeypa
     ran = sightline(*arguments, "--photos", tmp_path / "extra")
     assert ran.status == 130
     assert "again" in ran.err
+    assert (out / "model" / "model.json").is_file()
     monkeypatch.undo()
+
+
+def test_a_model_that_cannot_be_kept_leaves_nothing_behind(sightline, photos, bundle, tmp_path):
+    broken = shutil.copytree(bundle, tmp_path / "broken.model")
+    (broken / "dangling").symlink_to(tmp_path / "nowhere")
+    out = tmp_path / "new.atlas"
+    ran = sightline("atlas", "build", out, "--photos", photos, "--model", broken)
+    assert ran.status == 2
+    assert "Cannot write" in ran.err
+    assert not list(out.glob("*model*"))
+
+
+def test_an_estimate_without_a_threshold_says_so(sightline, bundle, tmp_path):
+    alone = write_photo(tmp_path / "refs" / "a.png", 1, 0)
+    out = tmp_path / "one.atlas"
+    built = sightline("atlas", "build", out, "--photos", alone.parent, "--model", bundle)
+    assert built.status == 0
+    asked = write_photo(tmp_path / "asked.png", 1, 1)
+    located = sightline("locate", asked, "--atlas", out)
+    reason = sightline("locate", asked, "--atlas", out, "--json").json()["photos"][0]["estimate"]
+    assert reason["abstained"] or reason["reason"]
+    assert reason["reason"] in located.out

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from sightline.errors import UsageError
 from sightline.geo.distance import great_circle_m
 from sightline.report import json_schema
 
-from .conftest import PLACES, write_photo
+from .conftest import PLACES, scene, write_photo
 
 
 @pytest.fixture
@@ -139,13 +140,63 @@ def test_an_unwritable_output_is_refused_before_the_work(sightline, atlas, asked
     assert "is a folder" in folder.err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_closed_folder_is_refused(sightline, atlas, asked, tmp_path):
-    tmp_path.chmod(0o500)
-    ran = sightline("locate", asked, "--atlas", atlas, "--kml", tmp_path / "o.kml")
-    tmp_path.chmod(0o700)
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody may write to; root may write everywhere but on a read-only disk."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    if os.geteuid():
+        folder.chmod(0o500)
+        yield folder
+        folder.chmod(0o700)
+        return
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("root may write everywhere, and no read-only disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_closed_folder_is_refused(sightline, atlas, asked, closed):
+    ran = sightline("locate", asked, "--atlas", atlas, "--kml", closed / "o.kml")
     assert ran.status == 2
     assert "permission" in ran.err
+
+
+def test_an_unrelated_photo_ends_in_an_abstention(sightline, atlas, tmp_path):
+    # Another scene than any of the references; nineteen of twenty should be told apart.
+    paths = [write_photo(tmp_path / f"{n}.png", n, place=False) for n in range(50, 60)]
+    photos = sightline("locate", *paths, "--atlas", atlas, "--json").json()["photos"]
+    abstained = [photo["estimate"]["abstained"] for photo in photos]
+    assert any(abstained)
+    assert all(photo["estimate"]["reason"] for photo in photos if photo["estimate"]["abstained"])
+    plain = sightline("locate", paths[abstained.index(True)], "--atlas", atlas)
+    assert plain.status == 0
+    assert "none that would hold" in plain.out
+    assert "best guess" in plain.out
+
+
+def test_a_refused_place_of_the_file_is_told(sightline, atlas, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2], gps[3], gps[4] = "N", (0.0, 0.0, 0.0), "E", (0.0, 0.0, 0.0)
+    Image.fromarray(scene(1)).save(tmp_path / "zero.png", exif=exif)
+    ran = sightline("locate", tmp_path / "zero.png", "--atlas", atlas)
+    assert "its own place   refused" in ran.out
+
+
+def test_ctrl_c(sightline, atlas, asked, monkeypatch):
+    from sightline.models.encoder import TorchEncoder
+
+    def interrupted(self, batch, view="ground"):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TorchEncoder, "encode_prepared", interrupted)
+    ran = sightline("locate", asked, "--atlas", atlas)
+    assert ran.status == 130
 
 
 def test_bad_photos_do_not_stop_the_good_one(sightline, atlas, asked, tmp_path):

@@ -5,12 +5,13 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from schema import violations
 
 import sightline
-from conftest import LUND, MakeEstimate, MakeResult, candidate
 from sightline.errors import PhotoUnreadableError
 from sightline.report import SCHEMA, Provenance, json_schema, locate_document
+
+from .conftest import LUND, MakeEstimate, MakeResult, candidate
+from .schema import violations
 
 LOCATOR = SimpleNamespace(
     atlas=SimpleNamespace(path="/atlas", version=7, count=1234),

@@ -8,9 +8,10 @@ import pytest
 import shapely
 from shapely.geometry import shape
 
-from conftest import MakeEstimate, MakeResult
 from sightline.errors import OutputError, PhotoUnreadableError
 from sightline.report import feature_collection, locate_document, write_geojson
+
+from .conftest import MakeEstimate, MakeResult
 
 
 def collection(*results) -> dict:
@@ -82,5 +83,5 @@ def test_hostile_names_and_equal_bytes(tmp_path: Path, make_result: MakeResult) 
 def test_a_place_that_cannot_be_written_is_one_error(
     tmp_path: Path, make_result: MakeResult
 ) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="Cannot write"):
         write_geojson(tmp_path / "missing" / "out.geojson", [make_result()])

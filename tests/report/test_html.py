@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import MakeEstimate, MakeResult, candidate, write_picture
 from sightline.errors import OutputError, PhotoUnreadableError
 from sightline.report import report_html, write_report
+
+from .conftest import MakeEstimate, MakeResult, candidate, write_picture
 
 EVIL = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>\n\u202e&amp;"
 LOCATOR = SimpleNamespace(
@@ -204,5 +205,5 @@ def test_a_reason_without_abstention_is_shown(
 def test_a_place_that_cannot_be_written_is_one_error(
     tmp_path: Path, make_result: MakeResult
 ) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="Cannot write"):
         write_report(tmp_path / "missing" / "report.html", [make_result()])

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MakeEstimate, MakeResult, candidate, write_picture
 from sightline.errors import PhotoUnreadableError
 from sightline.report import write_report
+
+from .conftest import MakeEstimate, MakeResult, candidate, write_picture
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -7,9 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conftest import MakeEstimate, MakeResult, candidate
 from sightline.errors import OutputError, PhotoUnreadableError
 from sightline.report import kml_text, locate_document, write_kml
+
+from .conftest import MakeEstimate, MakeResult, candidate
 
 KML = "{http://www.opengis.net/kml/2.2}"
 # The order that the schema of KML 2.2 asks of a Placemark and of a Folder's head.
@@ -99,5 +100,5 @@ def test_hostile_names_are_inert_and_bytes_equal(
 def test_a_place_that_cannot_be_written_is_one_error(
     tmp_path: Path, make_result: MakeResult
 ) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="Cannot write"):
         write_kml(tmp_path, [make_result()])

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import MakeEstimate, MakeResult, candidate
 from sightline.report import locate_document
 from sightline.report.map_svg import latitude, map_svg, mercator
+
+from .conftest import MakeEstimate, MakeResult, candidate
 
 SVG = "{http://www.w3.org/2000/svg}"
 

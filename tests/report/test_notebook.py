@@ -4,9 +4,10 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from conftest import MakeEstimate, MakeResult, candidate, write_picture
 from sightline.errors import PhotoUnreadableError
 from sightline.report import Located, estimate_html
+
+from .conftest import MakeEstimate, MakeResult, candidate, write_picture
 
 
 class Tags(HTMLParser):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import write_picture
 from sightline.report.thumbnails import thumbnail
+
+from .conftest import write_picture
 
 
 def decoded(data_uri: str) -> bytes:

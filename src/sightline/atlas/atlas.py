@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +24,12 @@ from sightline.atlas.query import (
 )
 from sightline.atlas.references import References
 from sightline.atlas.search import Request, Searcher
-from sightline.atlas.segment import Segment, write_segment
+from sightline.atlas.segment import temporary_segment
 from sightline.atlas.store import Store
 from sightline.atlas.unrelated import UnrelatedScores, measure_unrelated
 from sightline.atlas.whiten import fit_store_whitening
 from sightline.errors import AtlasEmptyError, FingerprintError
 from sightline.geo.region import Region
-from sightline.models.whitening import Whitening
 
 SearchWay = Literal["auto", "exact", "approximate"]
 
@@ -75,7 +72,7 @@ class Atlas:
             return cls(store.path, store, None, derived, 0)
         if derived is None:
             whitening = fit_store_whitening(store)
-            newer = _temporary_segment(store, whitening, None)
+            newer = temporary_segment(store, whitening, None)
             references = References((newer,), (np.empty(0, np.int64),))
             return cls(store.path, store, Searcher(references, whitening), None, len(newer))
         references = _references(store, derived)
@@ -240,7 +237,7 @@ def _references(store: Store, derived: Derived) -> References:
     none = np.empty(0, np.int64)
     if store.version == derived.store_version:
         return References((derived.segment,), (none,))
-    newer = _temporary_segment(store, derived.whitening, derived.last_id)
+    newer = temporary_segment(store, derived.whitening, derived.last_id)
     removed = none
     if store.count - len(newer) != len(derived.segment):
         there = np.isin(derived.segment.ids, store.ids(), assume_unique=True)
@@ -248,16 +245,6 @@ def _references(store: Store, derived: Derived) -> References:
     if not len(newer):
         return References((derived.segment,), (removed,))
     return References((derived.segment, newer), (removed, none))
-
-
-def _temporary_segment(store: Store, whitening: Whitening, after_id: int | None) -> Segment:
-    folder = Path(tempfile.mkdtemp(prefix="sightline-"))
-    try:
-        write_segment(folder, store, whitening, after_id=after_id)
-        return Segment.open(folder)
-    finally:
-        # The maps stay readable after their names are gone.
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _without_files(derived: Derived) -> dict[str, Any]:

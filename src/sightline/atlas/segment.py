@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +129,17 @@ def write_segment(
         with ArrayFile(folder / "regions.npy", (count, cells, k), np.float16) as regions:
             _fill(globals_, regions, _whitened(store, whitening, after_id), ranks, progress)
     return count
+
+
+def temporary_segment(store: Store, whitening: Whitening, after_id: int | None = None) -> Segment:
+    """Return a segment in files that nobody else sees and that go away with it."""
+    folder = Path(tempfile.mkdtemp(prefix="sightline-"))
+    try:
+        write_segment(folder, store, whitening, after_id=after_id)
+        return Segment.open(folder)
+    finally:
+        # The maps stay readable after their names are gone.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_facts(

@@ -17,10 +17,14 @@ from sightline.models.whitening import Whitening, fit_whitening
 _ROWS_FOR_STATISTICS = 262_144
 
 
-def fit_store_whitening(store: Store) -> Whitening:
+def fit_store_whitening(store: Store, *, without: slice | None = None) -> Whitening:
     """Fit the whitening that the atlas's card asks for, with axes of no special direction.
 
     Where the card asks for none, the vectors keep their dimension and their angles.
+
+    Args:
+        store: The rows.
+        without: Physical positions that the fit must not see.
 
     Raises:
         VectorError: There are no rows and no sample.
@@ -30,7 +34,7 @@ def fit_store_whitening(store: Store) -> Whitening:
     if card.whitening is None:
         d = card.dimension
         return rotated(Whitening(np.zeros(d, np.float32), np.eye(d, dtype=np.float32)))
-    own = store_statistics(store)
+    own = store_statistics(store, without=without)
     sample = _read(store.path, card.sample)
     light = _read(store.path, card.light)
     if light is not None and light.light_covariance is not None:
@@ -43,15 +47,20 @@ def fit_store_whitening(store: Store) -> Whitening:
     return rotated(fit_whitening(own, sample, card.whitening))
 
 
-def store_statistics(store: Store, rows: int = _ROWS_FOR_STATISTICS) -> FeatureStatistics:
+def store_statistics(
+    store: Store, rows: int = _ROWS_FOR_STATISTICS, *, without: slice | None = None
+) -> FeatureStatistics:
     """Gather mean and covariance of the regional vectors of about ``rows`` rows, spread evenly."""
     step = max(1, store.count // rows)
     found = FeatureStatistics.empty(store.card.dimension)
     seen = 0
     for _, raw in store.vectors():
-        first = -seen % step
+        positions = np.arange(seen, seen + len(raw))
         seen += len(raw)
-        chosen = raw[first::step]
+        wanted = positions % step == 0
+        if without is not None:
+            wanted &= (positions < without.start) | (positions >= without.stop)
+        chosen = raw[wanted]
         if len(chosen):
             found = found.merge(FeatureStatistics.from_regions(chosen))
     return found

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from sightline.cli.console import Status, err, note, printable, progress_bar, say, say_json
 from sightline.cli.options import AtlasArgument, JsonOption, ModelOption, PhotosOption
+from sightline.durable import output_error
 from sightline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ def build(
     from sightline.api import open_model
 
     encoder = open_model(model)
-    _grow(folder, photos, encoder, workers, licence=licence, description=description)
-    keep_model(folder, model)
+    _grow(folder, photos, encoder, workers, licence=licence, description=description, model=model)
 
 
 @atlas.command()
@@ -207,6 +207,7 @@ def _grow(
     workers: int | None,
     licence: str | None = None,
     description: str | None = None,
+    model: Path | None = None,
 ) -> None:
     from sightline.atlas.build import BuildInterrupted, build_atlas
     from sightline.datasets import open_source
@@ -228,8 +229,11 @@ def _grow(
                 description=description,
             )
         except BuildInterrupted as stop:
+            _keep_model_of(folder, model)
             note(str(stop), style="yellow")
             raise typer.Exit(Status.INTERRUPTED) from None
+    # Before the index and the table: rows that are committed shall not be without their model.
+    _keep_model_of(folder, model)
     _summarise(folder, report)
     _index(folder)
 
@@ -263,8 +267,17 @@ def _index(folder: Path) -> None:
         build_derived(folder, progress=lambda _, done, total: bar(done, total))
 
 
+def _keep_model_of(folder: Path, model: Path | None) -> None:
+    if model is not None and folder.is_dir():
+        keep_model(folder, model)
+
+
 def keep_model(folder: Path, model: Path) -> None:
-    """Copy the bundle into the atlas, so that the folder answers wherever it is taken."""
+    """Copy the bundle into the atlas, so that the folder answers wherever it is taken.
+
+    Raises:
+        OutputError: The copy cannot be written; nothing of it is left behind.
+    """
     from sightline.api import MODEL_FOLDER
 
     kept = folder / MODEL_FOLDER
@@ -272,5 +285,9 @@ def keep_model(folder: Path, model: Path) -> None:
     if kept.exists():
         return
     work = folder / f".{MODEL_FOLDER}-{os.getpid()}"
-    shutil.copytree(source, work)
-    work.rename(kept)
+    try:
+        shutil.copytree(source, work)
+        work.rename(kept)
+    except OSError as error:
+        shutil.rmtree(work, ignore_errors=True)
+        raise output_error(kept, error) from error

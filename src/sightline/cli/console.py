@@ -124,12 +124,12 @@ def require_writable(path: Path | None) -> None:
 
 
 def run(command: Callable[[], object]) -> None:
-    """Run the whole program; turn every public error into one message and an exit status."""
+    """Run the whole program; turn every public error into one message and an exit status.
+
+    Typer ends an interrupt itself, with status 130.
+    """
     try:
         command()
     except SightlineError as error:
         complain(error)
         sys.exit(Status.USAGE)
-    except KeyboardInterrupt:
-        note("interrupted")
-        sys.exit(Status.INTERRUPTED)

@@ -165,6 +165,8 @@ def _show_estimate(estimate: dict[str, Any]) -> None:
         f"  spread          half of the evidence within {distance_text(estimate['radius_50_m'])}, "
         f"90 % within {distance_text(estimate['radius_90_m'])} ({estimate['method']})"
     )
+    if estimate["reason"] and not estimate["abstained"]:
+        say(f"  note            {printable(estimate['reason'])}", style="dim")
 
 
 def _matches(candidates: list[dict[str, Any]]) -> Table:

@@ -370,7 +370,8 @@ def test_an_interrupt_during_a_commit_waits_for_its_end(
 
     def interrupted(store: Store, *change: object) -> Store:
         if not sent:
-            sent.append(os.kill(os.getpid(), signal.SIGINT))
+            # To this thread: the process may hand it to another one, which takes a while.
+            sent.append(signal.pthread_kill(threading.get_ident(), signal.SIGINT))
         return replace(store, *change)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "replace", interrupted)

@@ -163,13 +163,28 @@ def test_a_model_that_cannot_be_kept_leaves_nothing_behind(sightline, photos, bu
     assert not list(out.glob("*model*"))
 
 
-def test_an_estimate_without_a_threshold_says_so(sightline, bundle, tmp_path):
+def test_an_atlas_of_one_photo_is_judged_by_a_stated_threshold(sightline, bundle, tmp_path):
     alone = write_photo(tmp_path / "refs" / "a.png", 1, 0)
     out = tmp_path / "one.atlas"
     built = sightline("atlas", "build", out, "--photos", alone.parent, "--model", bundle)
     assert built.status == 0
-    asked = write_photo(tmp_path / "asked.png", 1, 1)
-    located = sightline("locate", asked, "--atlas", out)
-    reason = sightline("locate", asked, "--atlas", out, "--json").json()["photos"][0]["estimate"]
-    assert reason["abstained"] or reason["reason"]
-    assert reason["reason"] in located.out
+    asked = write_photo(tmp_path / "asked.png", 3, 1)
+    ran = sightline("locate", asked, "--atlas", out, "--json")
+    (photo,) = ran.json()["photos"]
+    assert photo["estimate"]["threshold"] == 0.25
+    score = photo["candidates"][0]["score"]
+    assert photo["estimate"]["abstained"] == (score < 0.25)
+
+
+def test_a_damaged_model_in_the_atlas_is_replaced_by_building_again(
+    sightline, own, photos, bundle, tmp_path
+):
+    weights = own / "model" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    (own / ".model-1").mkdir()
+    asked = write_photo(tmp_path / "asked.png", 3, 1)
+    assert sightline("locate", asked, "--atlas", own).status == 2
+    again = sightline("atlas", "build", own, "--photos", photos, "--model", bundle)
+    assert again.status == 0
+    assert sightline("locate", asked, "--atlas", own).status == 0
+    assert not (own / ".model-1").exists()

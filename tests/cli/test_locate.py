@@ -101,9 +101,11 @@ def test_a_photo_on_standard_input(sightline, atlas, asked):
     ran = sightline("locate", "-", "--atlas", atlas, "--json", stdin=asked.read_bytes())
     assert ran.status == 0
     assert ran.json()["photos"][0]["path"] == "-"
-    empty = sightline("locate", "-", "--atlas", atlas, stdin=b"")
-    assert empty.status == 2
-    assert "standard input" in empty.err
+    empty = sightline("locate", "-", asked, "--atlas", atlas, "--json", stdin=b"")
+    assert empty.status == 1
+    nothing, good = empty.json()["photos"]
+    assert nothing["error"]["code"] == "photo.unreadable"
+    assert good["estimate"] is not None
 
 
 def test_within_a_region(sightline, atlas, asked, tmp_path):
@@ -138,6 +140,27 @@ def test_an_unwritable_output_is_refused_before_the_work(sightline, atlas, asked
     assert missing.status == folder.status == 2
     assert "does not exist" in missing.err
     assert "is a folder" in folder.err
+
+
+def test_nothing_is_overwritten_that_was_asked_about(sightline, atlas, asked, tmp_path):
+    before = asked.read_bytes()
+    over_photo = sightline("locate", asked, "--atlas", atlas, "--report", asked)
+    twice = tmp_path / "twice"
+    over_output = sightline("locate", asked, "--atlas", atlas, "--report", twice, "--kml", twice)
+    assert over_photo.status == over_output.status == 2
+    assert asked.read_bytes() == before
+    assert "overwrite" in over_photo.err
+    assert not twice.exists()
+
+
+def test_one_output_that_fails_stops_no_other(sightline, atlas, asked, tmp_path):
+    # A file name that is too long can only be found out by writing it.
+    long = tmp_path / ("x" * 250)
+    ran = sightline("locate", asked, "--atlas", atlas, "--report", long, "--kml", tmp_path / "k")
+    assert ran.status == 1
+    assert "Cannot write" in ran.err
+    assert (tmp_path / "k").exists()
+    assert "Sweden" in ran.out
 
 
 @pytest.fixture

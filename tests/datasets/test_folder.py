@@ -121,7 +121,7 @@ def test_arguments_that_name_nothing_do_not_stop_the_others(tmp_path: Path):
     ]
     for error, words in zip(
         matched.errors,
-        ["no file", "no photo matches", "no images", "no photo matches"],
+        ["no file", "No photo matches", "no images", "No photo matches"],
         strict=True,
     ):
         assert words in str(error)

@@ -14,6 +14,7 @@ from sightline.imagery.photo import Photo, open_photo
 from sightline.locating import Locator, MethodSettings, prepare_query
 from sightline.locating.estimate import Estimate
 from sightline.locating.judging import estimates_of
+from sightline.locating.locator import UNMEASURED_THRESHOLD
 from sightline.locating.queries import encode_queries, merge_views
 
 from .encoders import MeanColours
@@ -204,7 +205,7 @@ def test_without_a_threshold_the_estimate_says_so(
     assert found.reason == "Not judged: no threshold for abstaining was given."
 
 
-def test_an_atlas_that_measured_nothing_is_named_as_the_reason(
+def test_an_atlas_that_measured_nothing_is_judged_by_a_stated_threshold(
     encoder: MeanColours, tmp_path: Path
 ) -> None:
     from sightline.atlas.build import build_atlas
@@ -215,10 +216,11 @@ def test_an_atlas_that_measured_nothing_is_named_as_the_reason(
     small = Atlas.open(tmp_path / "atlas")
     assert small.null_similarity is None
     found = Locator(small, encoder).locate(photo(tmp_path, 0))
-    if not found.abstained:
-        assert found.reason.startswith("Not judged: the atlas has not measured")
-    judged = estimates_of(_scored(0.4), "nearest", MethodSettings(), None, "no threshold")[0]
-    assert (judged.abstained, judged.reason) == (False, "no threshold")
+    assert found.threshold == UNMEASURED_THRESHOLD
+    assert found.abstained == (found.candidates[0].score < UNMEASURED_THRESHOLD)
+    unjudged = Locator(small, encoder, abstain_below=None).locate(photo(tmp_path, 0))
+    assert unjudged.threshold is None
+    assert unjudged.abstained or unjudged.reason.startswith("Not judged")
 
 
 def _scored(score: float):

@@ -228,7 +228,7 @@ def test_damaged_whitening_files(tmp_path: Path) -> None:
 
 
 def test_unwritable_output(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="Cannot write"):
         Whitening(np.zeros(3), np.eye(3)).save(tmp_path / "missing" / "whitening.safetensors")
 
 

@@ -7,7 +7,8 @@ candidates; the order and the scores come from the exact vectors of the segment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,8 +129,20 @@ class Accelerator:
             selector = from_array(allowed)
             parameters.sel = selector
         count = min(candidates, self.rows)
-        _, positions = self._index.search(queries, count, params=parameters)
+        with _one_thread() if len(queries) == 1 else nullcontext():
+            _, positions = self._index.search(queries, count, params=parameters)
         return np.asarray(positions, np.int64)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One query is over before a second thread has come, which then spins and slows the encoder."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def bitmap(positions: NDArray[np.int64], rows: int) -> NDArray[np.uint8]:

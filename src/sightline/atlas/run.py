@@ -122,6 +122,7 @@ class Run:
                     self._tell()
             while self._queue:
                 self._encode(min(self._batch, len(self._queue)))
+            self._save()
         except KeyboardInterrupt as interrupt:
             self._save()
             raise BuildInterrupted(self._report()) from interrupt
@@ -131,7 +132,6 @@ class Run:
             with suppress(OutputError):
                 self._save()
             raise
-        self._save()
         self._tell(last=True)
         return self._report()
 

@@ -97,6 +97,12 @@ class Store:
         """
         folder = Path(path)
         card = AtlasCard.read(folder)
+        if not (folder / ROWS_NAME).is_dir():
+            raise AtlasDamagedError(
+                f"The atlas {str(folder)!r} is half-built: it holds no {ROWS_NAME}.",
+                hint="Run the same `sightline atlas build` again, or restore it from a copy.",
+                path=folder,
+            )
         try:
             dataset = lance.dataset(str(folder / ROWS_NAME), version=version)
         except (ValueError, OSError, RuntimeError) as error:

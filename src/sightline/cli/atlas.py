@@ -17,7 +17,7 @@ from rich.text import Text
 from sightline.cli.console import Status, err, note, printable, progress_bar, say, say_json
 from sightline.cli.options import AtlasArgument, JsonOption, ModelOption, PhotosOption
 from sightline.durable import output_error
-from sightline.errors import UsageError
+from sightline.errors import SightlineError, UsageError
 
 if TYPE_CHECKING:
     from sightline.atlas.build import BuildReport, Progress
@@ -164,12 +164,12 @@ def info(folder: AtlasArgument, as_json: JsonOption = False) -> None:
 
     Example: `sightline atlas info lund.atlas`
     """
-    from sightline.atlas import Atlas
+    from sightline.atlas.derived import current_manifest
     from sightline.atlas.maintain import info as atlas_info
 
     facts = asdict(atlas_info(folder))
     facts["path"] = str(facts["path"])
-    facts["index"] = Atlas.open(folder).info()["derived"]
+    facts["index"] = current_manifest(folder)
     if as_json:
         say_json(facts)
         return
@@ -250,7 +250,8 @@ def _summarise(folder: Path, report: BuildReport) -> None:
     table.add_column("left out", no_wrap=True)
     table.add_column("reason")
     for problem in report.problems[:SHOWN_PROBLEMS]:
-        table.add_row(Text(printable(problem.path)), Text(printable(problem.message)))
+        reason = f"{problem.message} {problem.hint}"
+        table.add_row(Text(printable(problem.path)), Text(printable(reason)))
     err.print(table)
     note(f"{len(report.problems)} photos left out; {folder / 'problems.csv'} lists all of them")
 
@@ -282,12 +283,26 @@ def keep_model(folder: Path, model: Path) -> None:
 
     kept = folder / MODEL_FOLDER
     source = model / MODEL_FOLDER if (model / MODEL_FOLDER).is_dir() else model
-    if kept.exists():
+    if _is_whole(kept):
         return
+    for stale in folder.glob(f".{MODEL_FOLDER}-*"):
+        shutil.rmtree(stale, ignore_errors=True)
     work = folder / f".{MODEL_FOLDER}-{os.getpid()}"
     try:
         shutil.copytree(source, work)
+        if kept.exists():
+            shutil.rmtree(kept)
         work.rename(kept)
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
         raise output_error(kept, error) from error
+
+
+def _is_whole(bundle: Path) -> bool:
+    from sightline.models.bundle import read_bundle
+
+    try:
+        read_bundle(bundle)
+    except SightlineError:
+        return False
+    return True

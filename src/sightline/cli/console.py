@@ -22,11 +22,19 @@ class _Terminal(Console):
     def on_broken_pipe(self) -> None:
         """Go on in silence: the reader (head, less) has gone, the work may not be done."""
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
-out = _Terminal(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+def _terminal(*, stderr: bool = False) -> _Terminal:
+    console = _Terminal(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        # What a program reads is not broken into lines.
+        console.width = 10_000
+    return console
+
+
+out = _terminal()
+err = _terminal(stderr=True)
 
 
 class Status(IntEnum):

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from sightline.cli.console import (
     Status,
+    complain,
     out,
     printable,
     progress_bar,
@@ -20,7 +21,7 @@ from sightline.cli.console import (
     say_json,
 )
 from sightline.cli.options import JsonOption, Method, ModelOption, WithinOption
-from sightline.errors import SightlineError, UsageError
+from sightline.errors import OutputError, SightlineError, UsageError
 
 if TYPE_CHECKING:
     from sightline.locating import LocatedPhoto, Locator
@@ -68,7 +69,9 @@ def locate(
     from sightline.api import open_locator
     from sightline.report import locate_document, write_geojson, write_kml, write_report
 
-    for path in (report, geojson, kml):
+    outputs = [path for path in (report, geojson, kml) if path is not None]
+    _refuse_to_overwrite(outputs, photos)
+    for path in outputs:
         require_writable(path)
     locator = open_locator(atlas, model=model, method=method.value, within=within, k=k)
     results = _locate_all(photos, locator)
@@ -78,14 +81,29 @@ def locate(
     else:
         for photo in document["photos"]:
             _show(photo)
-    if report:
-        write_report(report, results, locator)
-    if geojson:
-        write_geojson(geojson, results)
-    if kml:
-        write_kml(kml, results)
-    if any(result.error for result in results):
+    failed = any(result.error for result in results)
+    for target, write in ((report, write_report), (geojson, write_geojson), (kml, write_kml)):
+        try:
+            if target is not None:
+                write(target, results, locator)
+        except OutputError as error:
+            # The others are still wanted, and the answers are told already.
+            complain(error)
+            failed = True
+    if failed:
         raise typer.Exit(Status.SOME_FAILED)
+
+
+def _refuse_to_overwrite(outputs: list[Path], photos: list[str]) -> None:
+    taken = {Path(photo).resolve(): "a photo that is asked about" for photo in photos}
+    for path in outputs:
+        if path.resolve() in taken:
+            raise UsageError(
+                f"{str(path)!r} would overwrite {taken[path.resolve()]}.",
+                hint="Name another file to write.",
+                path=path,
+            )
+        taken[path.resolve()] = "another output"
 
 
 def _locate_all(arguments: list[str], locator: Locator) -> list[LocatedPhoto]:
@@ -93,6 +111,7 @@ def _locate_all(arguments: list[str], locator: Locator) -> list[LocatedPhoto]:
     from sightline.locating import locate_paths
 
     found = photos_matching(arguments)
+    # An empty stream is an unreadable photo like any other: the rest goes on.
     sources = [("-", _standard_input()) if path == "-" else path for path in found.paths]
     results: list[LocatedPhoto] = []
     with progress_bar("locating", unit="photos") as report:
@@ -107,12 +126,7 @@ def _standard_input() -> bytes:
     from sightline.imagery import Limits
 
     # One byte more than allowed, so that the decoder sees that it is too much.
-    content = sys.stdin.buffer.read(Limits().max_bytes + 1)
-    if not content:
-        raise UsageError(
-            "There was nothing on standard input.", hint="Pipe a photo: cat photo.jpg | sightline …"
-        )
-    return content
+    return sys.stdin.buffer.read(Limits().max_bytes + 1)
 
 
 def _not_found(error: SightlineError) -> LocatedPhoto:
@@ -165,8 +179,6 @@ def _show_estimate(estimate: dict[str, Any]) -> None:
         f"  spread          half of the evidence within {distance_text(estimate['radius_50_m'])}, "
         f"90 % within {distance_text(estimate['radius_90_m'])} ({estimate['method']})"
     )
-    if estimate["reason"] and not estimate["abstained"]:
-        say(f"  note            {printable(estimate['reason'])}", style="dim")
 
 
 def _matches(candidates: list[dict[str, Any]]) -> Table:

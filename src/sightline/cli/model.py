@@ -13,7 +13,7 @@ from rich.table import Table
 
 from sightline.cli.console import complain, note, out, printable, progress_bar, say, say_json
 from sightline.cli.options import JsonOption
-from sightline.errors import UsageError
+from sightline.errors import PhotoError, UsageError
 
 if TYPE_CHECKING:
     from sightline.models.importing import ImportReport
@@ -277,7 +277,8 @@ def _evenly(items: list[Item], limit: int) -> list[Item]:
 def _tuning_photos(arguments: list[str], limit: int) -> tuple[list[Pixels], list[int] | None]:
     if len(arguments) == 1 and Path(arguments[0]).suffix.lower() in TABLES:
         return _placed_photos(arguments[0], limit)
-    return [_open(path) for path in _evenly(_photos(arguments), limit)], None
+    opened = [_open(path) for path in _evenly(_photos(arguments), limit)]
+    return [pixels for pixels in opened if pixels is not None], None
 
 
 def _placed_photos(table: str, limit: int) -> tuple[list[Pixels], list[int]]:
@@ -292,15 +293,21 @@ def _placed_photos(table: str, limit: int) -> tuple[list[Pixels], list[int]]:
             f"No row of {table!r} has a place.",
             hint="Fill the columns lat and lon, or give the photos without a table.",
         )
-    places = np.array([[lat, lon] for _, lat, lon in placed], dtype=np.float64)
+    opened = [(_open(uri), (lat, lon)) for uri, lat, lon in placed]
+    readable = [(pixels, place) for pixels, place in opened if pixels is not None]
+    places = np.array([place for _, place in readable], dtype=np.float64).reshape(-1, 2)
     (labels,) = cluster_labels(places[None], epsilon_m=SAME_PLACE_M)
-    return [_open(path) for path, _, _ in placed], [int(label) for label in labels]
+    return [pixels for pixels, _ in readable], [int(label) for label in labels]
 
 
-def _open(path: str) -> Pixels:
+def _open(path: str) -> Pixels | None:
     from sightline.imagery import open_photo
 
-    return open_photo(path, at_least=TUNING_SIZE).pixels
+    try:
+        return open_photo(path, at_least=TUNING_SIZE).pixels
+    except PhotoError as error:
+        complain(error)
+        return None
 
 
 def _show(report: ImportReport) -> None:

@@ -131,9 +131,9 @@ def _matching(argument: str) -> list[str]:
         elif Path(match).suffix.lower() in PHOTO_SUFFIXES:
             found.append(match)
     if not found:
-        kind = "photo matches" if glob.has_magic(argument) else "file"
+        pattern = glob.has_magic(argument)
         raise PhotoNotFoundError(
-            f"There is no {kind} {argument!r}.",
+            f"No photo matches {argument!r}." if pattern else f"There is no file {argument!r}.",
             hint="Check the path; quote patterns so that the shell leaves them alone.",
             path=argument,
         )

@@ -10,6 +10,8 @@ from sightline.locating.evidence import Floats
 from sightline.locating.methods import Method, MethodSettings, place
 from sightline.locating.spread import evidence_radii_m, place_margins
 
+SHARES = (0.5, 0.9)
+
 
 def estimates_of(
     matches: Matches,
@@ -33,7 +35,10 @@ def estimates_of(
     found = matches.ids >= 0
     scores = np.where(found, matches.scores, np.nan).astype(np.float64)
     points, weights = place(method, matches.coordinates, scores, settings)
-    radii = evidence_radii_m(points, matches.coordinates, weights)
+    radii = evidence_radii_m(points, matches.coordinates, weights, SHARES)
+    # One match is no point: it shows the same thing from some metres away. That spread, a Gaussian
+    # on the ground, adds to the spread of the matches.
+    radii = np.hypot(radii, settings.reach_m * np.sqrt(-2.0 * np.log1p(-np.array(SHARES))))
     margins = place_margins(points, matches.coordinates, weights, place_m=settings.place_m)
     answers: list[Estimate | None] = []
     for row, count in enumerate(matches.counts):

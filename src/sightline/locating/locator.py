@@ -28,6 +28,10 @@ from sightline.models.protocol import Encoder
 if TYPE_CHECKING:
     from sightline.geo.region import Region
 
+UNMEASURED_THRESHOLD = 0.25
+"""Score below which an estimate abstains where an atlas holds nothing unrelated to measure one by:
+about what the real sample's 160 photos measured (benchmarks/real_photos.py)."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocatedPhoto:
@@ -233,10 +237,9 @@ class Locator:
         """Return the threshold, and what to say when there is none."""
         if self.abstain_below != "atlas":
             return self.abstain_below, "Not judged: no threshold for abstaining was given."
-        return (
-            self.atlas.null_similarity,
-            "Not judged: the atlas has not measured how similar unrelated references are.",
-        )
+        measured = self.atlas.null_similarity
+        # An atlas too small to measure it gets no benefit of the doubt.
+        return UNMEASURED_THRESHOLD if measured is None else measured, ""
 
 
 def _check_exclusions(near: Near | None, hashes: Sequence[str | None] | None, photos: int) -> None:

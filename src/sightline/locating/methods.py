@@ -33,6 +33,9 @@ class MethodSettings:
         min_samples: Of ``clusters``: neighbours, itself included, that make a core match.
         mean_exponent: Of ``clusters``: a of the weights ``max(score, 0) ** a`` in the mean.
         place_m: How far one place reaches when the margin to the next is taken.
+        reach_m: From how far away a match shows the same thing: the standard deviation of a
+            Gaussian on the ground that every match adds to the spread. 15 m is also the radius
+            over which an atlas pools references into places.
     """
 
     exponent: float = 10.0
@@ -41,6 +44,7 @@ class MethodSettings:
     min_samples: int = 1
     mean_exponent: float = 0.0
     place_m: float = 1000.0
+    reach_m: float = 15.0
 
     def __post_init__(self) -> None:
         require_number("exponent", self.exponent, at_least=0.0)
@@ -49,6 +53,7 @@ class MethodSettings:
         require_number("min_samples", self.min_samples, at_least=1)
         require_number("mean_exponent", self.mean_exponent, at_least=0.0)
         require_number("place_m", self.place_m, at_least=0.0)
+        require_number("reach_m", self.reach_m, at_least=0.0)
 
 
 def check_method(method: str) -> None:

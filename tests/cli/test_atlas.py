@@ -36,13 +36,21 @@ def test_build_says_what_it_did_and_keeps_its_model(sightline, photos, bundle, t
 def test_build_from_a_table(sightline, photos, bundle, tmp_path):
     table = tmp_path / "photos.csv"
     rows = [f"{photos}/place {n}/0.png,{lat},{lon}" for n, (lat, lon) in enumerate(PLACES)]
-    bad = [f"{photos}/place 0/1.png,91,13", f"{photos}/place 1/1.png,north,13"]
+    lat, lon = PLACES[2]
+    bad = [
+        f"{photos}/place 0/1.png,91,13",
+        f"{photos}/place 1/1.png,north,13",
+        f"{photos}/place 2/1.png,{lon},{lat}",
+    ]
     table.write_text("﻿file,latitude,lng\n" + "\n".join([*rows, *bad]), encoding="utf-8")
     out = tmp_path / "table.atlas"
     ran = sightline("atlas", "build", out, "--photos", table, "--model", bundle)
     assert ran.status == 0
     assert "6 photos added" in ran.out
-    assert "2 photos left out" in ran.err
+    assert "3 photos left out" in ran.err
+    assert "Line 8 of" in ran.err
+    assert "in line 9 of" in ran.err
+    assert "swapped" in ran.err
 
 
 @pytest.mark.parametrize(("content", "said"), [("path,place\na.png,Lund\n", "lat"), ("", "empty")])

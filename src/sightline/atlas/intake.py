@@ -24,6 +24,7 @@ from sightline.errors import (
     SightlineError,
     VectorError,
 )
+from sightline.geo.distance import great_circle_m
 from sightline.imagery.limits import Limits
 from sightline.imagery.metadata import Metadata, read_metadata
 from sightline.imagery.photo import Photo, open_photo
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sightline.models.protocol import Encoder
 
 # What a record's ``projection`` may say; anything else leaves it to the file.
+_SAME_PLACE_M = 1000.0
+_FAR_M = 100_000.0
 _WHOLE_SPHERE, _FLAT = ("spherical", "equirectangular"), ("perspective",)
 
 
@@ -142,6 +145,8 @@ class Intake:
             return SameContent(record, file, sha256)
         photo = self._open(record, data)
         lat, lon = own or _file_place(record, photo.metadata)
+        if own is not None:
+            _refuse_swapped(record, own, photo.metadata)
         pictures = photo.views()
         heading = record.heading_degrees
         if heading is None:
@@ -213,6 +218,23 @@ def _file_place(record: PhotoRecord, metadata: Metadata) -> tuple[float, float]:
             path=record.uri,
         )
     return metadata.place.lat, metadata.place.lon
+
+
+def _refuse_swapped(record: PhotoRecord, own: tuple[float, float], metadata: Metadata) -> None:
+    """A list may be right where a file is wrong; but not by exactly its own two numbers turned."""
+    said = metadata.place
+    lat, lon = own
+    if said is None or abs(lon) > 90.0:
+        return
+    there = (said.lat, said.lon)
+    far = great_circle_m(own, there) > _FAR_M
+    if far and great_circle_m((lon, lat), there) < _SAME_PLACE_M:
+        raise PhotoPlaceError(
+            f"{record.uri!r} is listed at latitude {lat}, longitude {lon}; its own EXIF says "
+            f"{said.lat:.6f}, {said.lon:.6f}: the two numbers look swapped.",
+            hint="Put latitude and longitude in their columns.",
+            path=record.uri,
+        )
 
 
 def _turned(heading: float | None, offset: float | None) -> float | None:

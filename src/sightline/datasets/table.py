@@ -82,9 +82,17 @@ def _records(table: Path, rows: Iterator[Row]) -> Iterator[PhotoRecord | RecordP
         except (CoordinateError, TableError) as error:
             named = _text(cells.get("path"))
             uri = str(table if named is None else table.parent / named)
-            yield RecordProblem(uri=uri, line=line, error=error)
+            yield RecordProblem(uri=uri, line=line, error=_located(error, line, table))
     if empty:
         raise _unusable(table, "has a header and no rows", "Add one line for each photo.")
+
+
+def _located(error: SightlineError, line: int, table: Path) -> SightlineError:
+    """Return the error with the line it comes from, if it does not name it already."""
+    if f"line {line} of" in error.message.lower():
+        return error
+    message = f"Line {line} of {str(table)!r}: {error.message}"
+    return type(error)(message, hint=error.hint, path=error.path or table)
 
 
 def _record(table: Path, line: int, cells: Mapping[str, Any]) -> PhotoRecord:

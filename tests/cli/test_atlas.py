@@ -179,9 +179,9 @@ def test_an_atlas_of_one_photo_is_judged_by_a_stated_threshold(sightline, bundle
     asked = write_photo(tmp_path / "asked.png", 3, 1)
     ran = sightline("locate", asked, "--atlas", out, "--json")
     (photo,) = ran.json()["photos"]
-    assert photo["estimate"]["threshold"] == 0.25
+    assert photo["estimate"]["threshold"] == 0.15
     score = photo["candidates"][0]["score"]
-    assert photo["estimate"]["abstained"] == (score < 0.25)
+    assert photo["estimate"]["abstained"] == (score < 0.15)
 
 
 def test_a_damaged_model_in_the_atlas_is_replaced_by_building_again(

@@ -28,9 +28,9 @@ from sightline.models.protocol import Encoder
 if TYPE_CHECKING:
     from sightline.geo.region import Region
 
-UNMEASURED_THRESHOLD = 0.25
+UNMEASURED_THRESHOLD = 0.15
 """Score below which an estimate abstains where an atlas holds nothing unrelated to measure one by:
-about what the real sample's 160 photos measured (benchmarks/real_photos.py)."""
+about what an atlas of the real sample measures."""
 
 
 @dataclass(frozen=True, slots=True)

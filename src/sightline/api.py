@@ -87,6 +87,7 @@ def open_locator(
     method: Method = "nearest",
     within: str | None = None,
     k: int | None = None,
+    few: bool = False,
 ) -> Locator:
     """Open an atlas and its model, and make them a locator.
 
@@ -96,6 +97,8 @@ def open_locator(
         method: ``nearest``, ``density`` or ``clusters``.
         within: A GeoJSON file, an ISO country code, or a box ``south,west,north,east``.
         k: How many matches to use.
+        few: Only some photos will be asked: finding out what computes fastest would take longer
+            than they do. The vectors are the same.
 
     Raises:
         UsageError: The atlas keeps no model and none was given.
@@ -110,5 +113,9 @@ def open_locator(
             hint="Name the bundle that it was built with: --model DIR.",
             path=kept,
         )
-    encoder = load_model(kept if model is None else model)
+    bundle = kept if model is None else model
+    if few:
+        encoder = load_model(bundle, precision="float32", runtime="torch")
+    else:
+        encoder = load_model(bundle)
     return Locator(opened, encoder, method=method, region=region, k=k)

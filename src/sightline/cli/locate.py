@@ -24,9 +24,12 @@ from sightline.cli.options import JsonOption, Method, ModelOption, WithinOption
 from sightline.errors import OutputError, SightlineError, UsageError
 
 if TYPE_CHECKING:
+    from sightline.datasets import PhotoArguments
     from sightline.locating import LocatedPhoto, Locator
 
 SHOWN_MATCHES = 5
+# So many photos are encoded in the seconds that finding the fastest way to encode takes.
+FEW_PHOTOS = 32
 
 
 def locate(
@@ -67,14 +70,17 @@ def locate(
     Example: `sightline locate street.jpg --atlas lund.atlas --report street.html`
     """
     from sightline.api import open_locator
+    from sightline.datasets import photos_matching
     from sightline.report import locate_document, write_geojson, write_kml, write_report
 
     outputs = [path for path in (report, geojson, kml) if path is not None]
     _refuse_to_overwrite(outputs, photos)
     for path in outputs:
         require_writable(path)
-    locator = open_locator(atlas, model=model, method=method.value, within=within, k=k)
-    results = _locate_all(photos, locator)
+    found = photos_matching(photos)
+    few = len(found.paths) <= FEW_PHOTOS
+    locator = open_locator(atlas, model=model, method=method.value, within=within, k=k, few=few)
+    results = _locate_all(found, locator)
     document = locate_document(results, locator)
     if as_json:
         say_json(document)
@@ -106,11 +112,9 @@ def _refuse_to_overwrite(outputs: list[Path], photos: list[str]) -> None:
         taken[path.resolve()] = "another output"
 
 
-def _locate_all(arguments: list[str], locator: Locator) -> list[LocatedPhoto]:
-    from sightline.datasets import photos_matching
+def _locate_all(found: PhotoArguments, locator: Locator) -> list[LocatedPhoto]:
     from sightline.locating import locate_paths
 
-    found = photos_matching(arguments)
     # An empty stream is an unreadable photo like any other: the rest goes on.
     sources = [("-", _standard_input()) if path == "-" else path for path in found.paths]
     results: list[LocatedPhoto] = []

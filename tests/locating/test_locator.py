@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -358,3 +359,12 @@ def test_the_settings_reach_the_methods(atlas: Atlas, encoder: MeanColours, tmp_
     best = near.candidates[0]
     assert great_circle_m((near.lat, near.lon), (best.lat, best.lon)) < 1e-3
     assert near.margin < 0.5
+
+
+def test_a_match_alone_spreads_as_far_as_it_reaches() -> None:
+    (found,) = estimates_of(_scored(0.5), "nearest", MethodSettings(), None, "")
+    # Half and nine tenths of a Gaussian of 15 m in two dimensions.
+    assert found.radius_50_m == pytest.approx(15 * math.sqrt(2 * math.log(2)))
+    assert found.radius_90_m == pytest.approx(15 * math.sqrt(2 * math.log(10)))
+    (point,) = estimates_of(_scored(0.5), "nearest", MethodSettings(reach_m=0.0), None, "")
+    assert point.radius_50_m == point.radius_90_m == 0.0

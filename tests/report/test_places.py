@@ -93,7 +93,11 @@ def test_impossible_points_are_refused(point: tuple[float, float]) -> None:
         place_name(*point)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not gzip", gzip.compress(b'[{"city": "X"}]')])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"not gzip", gzip.compress(b'[{"city": "X"}]', mtime=0)],
+    ids=["missing", "empty", "not gzip", "columns missing"],
+)
 def test_a_missing_or_damaged_table_says_what_to_install(
     tmp_path: Path, content: bytes | None
 ) -> None:

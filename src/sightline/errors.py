@@ -173,3 +173,9 @@ class DependencyError(SightlineError, ImportError):
     """An optional dependency that is not installed."""
 
     code = "dependency"
+
+
+class EvaluationError(SightlineError, ValueError):
+    """Arrays, lists or settings that cannot be evaluated; it names array, row and value."""
+
+    code = "evaluation"

@@ -1,5 +1,9 @@
 """Places on the Earth: coordinates, distances, S2 cells, regions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from sightline.geo.coordinates import (
     EARTH_RADIUS_M,
     LatLng,
@@ -15,16 +19,18 @@ from sightline.geo.distance import (
     great_circle_m,
     spherical_mean,
 )
-from sightline.geo.region import (
-    BoundingBox,
-    CellRegion,
-    Circle,
-    Country,
-    MultiPolygon,
-    Polygon,
-    Region,
-    parse_region,
-)
+
+if TYPE_CHECKING:
+    from sightline.geo.region import (
+        BoundingBox,
+        CellRegion,
+        Circle,
+        Country,
+        MultiPolygon,
+        Polygon,
+        Region,
+        parse_region,
+    )
 
 __all__ = [
     "EARTH_RADIUS_M",
@@ -47,3 +53,12 @@ __all__ = [
     "spherical_mean",
     "unit_vectors",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Regions need shapely; training and evaluation run where only numpy and torch are.
+    if name in __all__:
+        from sightline.geo import region
+
+        return getattr(region, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,12 +9,12 @@ and for antipodal points too.
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pyproj import Geod
 
-from sightline.errors import CoordinateError
+from sightline.errors import CoordinateError, DependencyError
 from sightline.geo.coordinates import (
     EARTH_RADIUS_M,
     FloatArray,
@@ -22,6 +22,9 @@ from sightline.geo.coordinates import (
     normalise_longitude,
     unit_vectors,
 )
+
+if TYPE_CHECKING:
+    from pyproj import Geod
 
 # Below this length the mean direction is made of rounding errors.
 _SHORTEST_MEAN = 1e-12
@@ -61,6 +64,9 @@ def geodesic_m(a: ArrayLike, b: ArrayLike) -> FloatArray:
 
     Returns:
         Metres, shape of the broadcast without its last axis.
+
+    Raises:
+        DependencyError: pyproj is not installed.
     """
     lat1, lon1, lat2, lon2 = np.broadcast_arrays(*_pairs(a, b))
     flat = [np.ascontiguousarray(x).ravel() for x in (lon1, lat1, lon2, lat2)]
@@ -149,7 +155,18 @@ def spherical_mean(coords: ArrayLike, weights: ArrayLike | None = None) -> Float
 
 @cache
 def ellipsoid() -> Geod:
-    """Return the WGS84 ellipsoid; made once, because making it reads the projection database."""
+    """Return the WGS84 ellipsoid; made once, because making it reads the projection database.
+
+    Raises:
+        DependencyError: pyproj is not installed, as on a machine that only trains.
+    """
+    try:
+        from pyproj import Geod
+    except ImportError as cause:
+        raise DependencyError(
+            "Distances on the ellipsoid need pyproj, which is not installed.",
+            hint="Install it with `pip install pyproj`, or measure on the sphere.",
+        ) from cause
     return Geod(ellps="WGS84")
 
 

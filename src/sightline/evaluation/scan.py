@@ -1,0 +1,463 @@
+"""Count, in blocks, which references are closer than a query's own, and which are as close.
+
+A block of scores is computed in float32, which is fast, and every score that float32 cannot tell
+from the threshold is computed again in float64, which decides. Nothing of size n x m is held.
+
+What is computed again: scores within the tie tolerance and a guard band of the threshold. The guard
+is four times the largest error of float32 seen on a sample of scores; every score that is computed
+again checks it, and a block whose errors come near the guard is looked at again with a wider one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sightline.evaluation.block_arithmetic import (
+    above,
+    only_in_second,
+    pair_products,
+    places,
+    product,
+    row_counts,
+    total,
+)
+from sightline.evaluation.relevance import Indices, Lists
+from sightline.evaluation.space import PAIRS_BYTES, UNIT_ROUNDOFF_32, Space
+
+Progress: TypeAlias = Callable[[int, int], None]
+
+_GUARD_OVER_SEEN = 4.0
+_SAMPLE = 256
+# A row with more undecided scores than one in so many is cheaper to compute again as a whole.
+_DENSE = 64
+_DENSE_BYTES = 96 * 2**20
+_TINY = 1e-300
+# Scores of so many queries stay in the processor's cache; an accelerator wants more at once.
+_QUERIES_AT_ONCE = {"cpu": 1024, "cuda": 16384}
+_REFERENCES_AT_ONCE = {"cpu": 4096, "cuda": 16384}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intervals:
+    """For each query up to g scores to compare with, each an interval of what ties with it.
+
+    Attributes:
+        low: float64 (n, g); +inf where the query has fewer.
+        high: float64 (n, g).
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Markers:
+    """Positives that want to know how many of their ties stand before them by number.
+
+    Attributes:
+        owners: int64 (total,), query, ascending.
+        slots: int64 (total,), which of its intervals.
+        members: int64 (total,), reference number.
+    """
+
+    owners: Indices
+    slots: Indices
+    members: Indices
+
+    @classmethod
+    def none(cls) -> Markers:
+        """Return no markers: the order among ties is not asked for."""
+        empty = np.empty(0, np.int64)
+        return cls(empty, empty, empty)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """What was counted.
+
+    Attributes:
+        better: int64 (n, g), references above the interval.
+        tied: int64 (n, g), references in it.
+        before: int64 (total,), for each marker, references tied with its interval whose number is
+            smaller than its own.
+    """
+
+    better: Indices
+    tied: Indices
+    before: Indices
+
+
+def scan(
+    space: Space,
+    intervals: Intervals,
+    left_out: Lists,
+    markers: Markers,
+    *,
+    device: str = "cpu",
+    block: int | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Count for every query the references above and inside its intervals.
+
+    Args:
+        space: What is compared, and how.
+        intervals: What with.
+        left_out: Per query, references that are not counted.
+        markers: Whose order among ties is counted too.
+        device: Where scores are computed, a torch device.
+        block: Queries and references of a block of scores; None for what suits the device.
+        progress: Called with references done and all references.
+    """
+    counted = Scan(
+        np.zeros(intervals.low.shape, np.int64),
+        np.zeros(intervals.low.shape, np.int64),
+        np.zeros(len(markers.owners), np.int64),
+    )
+    kind = torch.device(device).type
+    queries, references = len(intervals.low), space.references.shape[0]
+    tall = min(block or _QUERIES_AT_ONCE.get(kind, 4096), queries)
+    wide = min(block or _REFERENCES_AT_ONCE.get(kind, 4096), references)
+    scanner = _Scanner(space, intervals, markers, counted, torch.device(device), tall * wide)
+    by_member = _Pairs.of(left_out)
+    for first in range(0, references, wide):
+        last = min(first + wide, references)
+        scanner.take_references(first, last)
+        inside = by_member.between(first, last)
+        for start in range(0, queries, tall):
+            stop = min(start + tall, queries)
+            scanner.count(start, stop, inside.owned_by(start, stop))
+        if progress is not None:
+            progress(last, references)
+    return counted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Pairs (query, reference) that can be cut by reference, then by query."""
+
+    owners: Indices
+    members: Indices
+
+    @classmethod
+    def of(cls, lists: Lists) -> _Pairs:
+        owners = lists.owners
+        order = np.argsort(lists.members, kind="stable")
+        return cls(owners[order], lists.members[order])
+
+    def between(self, first: int, last: int) -> _Pairs:
+        """Those with references in [first, last), counted from ``first``, by query."""
+        start, stop = np.searchsorted(self.members, (first, last))
+        owners, members = self.owners[start:stop], self.members[start:stop] - first
+        order = np.argsort(owners, kind="stable")
+        return _Pairs(owners[order], members[order])
+
+    def owned_by(self, first: int, last: int) -> _Pairs:
+        """Those of queries in [first, last), counted from ``first``."""
+        start, stop = np.searchsorted(self.owners, (first, last))
+        return _Pairs(self.owners[start:stop] - first, self.members[start:stop])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """Queries beside the references at hand.
+
+    Attributes:
+        numbers: int64 (a,), the queries.
+        asked: (a, d).
+        scores: float32 (a, b), scaled; -inf where a reference is left out.
+        left_out: Where that is.
+        slot: Which interval is compared with.
+        low: float64 (a,).
+        high: float64 (a,).
+        size: float64 (a,), what the error of a score may grow with.
+    """
+
+    numbers: Indices
+    asked: torch.Tensor
+    scores: torch.Tensor
+    left_out: _Pairs
+    slot: int
+    low: torch.Tensor
+    high: torch.Tensor
+    size: torch.Tensor
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one look at a block counts.
+
+    Attributes:
+        better: int64 (a,).
+        tied: int64 (a,).
+        before: Markers and what is to be added to them.
+        error: The largest relative error of float32 that was seen.
+    """
+
+    better: Indices
+    tied: Indices
+    before: list[tuple[Indices, Indices]]
+    error: float = 0.0
+
+
+class _Scanner:
+    """The block of references on the device, and what is counted with it."""
+
+    def __init__(
+        self,
+        space: Space,
+        intervals: Intervals,
+        markers: Markers,
+        counted: Scan,
+        device: torch.device,
+        size: int,
+    ) -> None:
+        self.space = space
+        self.intervals = intervals
+        self.markers = markers
+        self.counted = counted
+        self.device = device
+        self.scale = space.scale
+        self.guard = 0.0
+        self._scores = torch.empty(size, device=device)
+        self._flags = torch.empty((2, size), dtype=torch.bool, device=device)
+        self._resident = self._resident_queries()
+
+    # The two sides of a block ---------------------------------------------------------------
+
+    def take_references(self, first: int, last: int) -> None:
+        """Bring the references of a block to the device, once."""
+        space = self.space
+        self.first, self.width = first, last - first
+        self.given = self._on_device(space.references.rows(first, last))
+        self.given32 = self._single(self.given)
+        self.weights = self._column(space.weights)
+        self.biases = self._column(space.biases)
+        if self.weights is not None:
+            self.given32 = self.given32 * self.weights.float()[:, None]
+        self.longest = float(space.score_norms[first:last].max())
+        self.largest_bias = 0.0 if self.biases is None else float(self.biases.abs().max())
+        if self.guard == 0.0:
+            self.guard = self._first_guard()
+
+    def _resident_queries(self) -> torch.Tensor | None:
+        """All queries on an accelerator, if half of its free memory holds them."""
+        if self.device.type != "cuda":
+            return None
+        count, dimension = self.space.queries.shape
+        free, _ = torch.cuda.mem_get_info(self.device)
+        if count * dimension * self.space.queries.dtype.itemsize > free // 2:
+            return None
+        return self._on_device(self.space.queries.rows(0, count))
+
+    def _asked(self, start: int, stop: int) -> torch.Tensor:
+        if self._resident is not None:
+            return self._resident[start:stop]
+        return self._on_device(self.space.queries.rows(start, stop))
+
+    def _on_device(self, block: NDArray[np.floating]) -> torch.Tensor:
+        # Torch warns of memory that may not be written, as that of mapped files.
+        return torch.from_numpy(block if block.flags.writeable else block.copy()).to(self.device)
+
+    def _single(self, block: torch.Tensor) -> torch.Tensor:
+        if self.scale == 1.0:
+            return block.float()
+        return (block.double() * self.scale).float()
+
+    def _column(self, values: NDArray[np.float64] | None) -> torch.Tensor | None:
+        if values is None:
+            return None
+        return self._tensor(values[self.first : self.first + self.width])
+
+    def _tensor(self, values: NDArray[np.float64] | Indices) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+
+    # Counting -------------------------------------------------------------------------------
+
+    def count(self, start: int, stop: int, left_out: _Pairs) -> None:
+        """Add what queries ``start`` to ``stop`` find among the references at hand."""
+        asked = self._asked(start, stop)
+        scores = self._scores[: (stop - start) * self.width].view(stop - start, self.width)
+        product(self._single(asked), self.given32, scores)
+        if self.biases is not None:
+            scores += (self.biases * self.scale**2).float()
+        if len(left_out.owners):
+            scores[self._tensor(left_out.owners), self._tensor(left_out.members)] = -torch.inf
+        for slot in range(self.intervals.low.shape[1]):
+            active = np.flatnonzero(np.isfinite(self.intervals.low[start:stop, slot]))
+            if len(active):
+                block = self._block(asked, scores, left_out, start, slot, active)
+                self._add(block, self._look(block))
+
+    def _block(
+        self,
+        asked: torch.Tensor,
+        scores: torch.Tensor,
+        left_out: _Pairs,
+        start: int,
+        slot: int,
+        active: Indices,
+    ) -> _Block:
+        """The queries that have such an interval."""
+        if len(active) < len(scores):
+            chosen = self._tensor(active)
+            asked, scores = asked[chosen], scores[chosen]
+            kept = np.isin(left_out.owners, active)
+            owners = np.searchsorted(active, left_out.owners[kept])
+            left_out = _Pairs(owners, left_out.members[kept])
+        numbers = start + active
+        size = self.space.query_norms[numbers] * self.longest + self.largest_bias
+        return _Block(
+            numbers,
+            asked,
+            scores,
+            left_out,
+            slot,
+            self._tensor(self.intervals.low[numbers, slot]),
+            self._tensor(self.intervals.high[numbers, slot]),
+            self._tensor(np.maximum(size, _TINY)),
+        )
+
+    def _add(self, block: _Block, found: _Found) -> None:
+        self.counted.better[block.numbers, block.slot] += found.better
+        self.counted.tied[block.numbers, block.slot] += found.tied
+        for marks, count in found.before:
+            self.counted.before[marks] += count
+
+    def _look(self, block: _Block) -> _Found:
+        """Count; look again, more widely, if float32 erred more than the sample showed."""
+        while True:
+            found = self._look_once(block)
+            if 2.0 * found.error <= self.guard:
+                return found
+            self.guard = _GUARD_OVER_SEEN * found.error
+
+    def _look_once(self, block: _Block) -> _Found:
+        height = len(block.scores)
+        first, second = self._flags[:, : height * self.width].view(2, height, self.width)
+        reach, scale = self.guard * block.size, self.scale**2
+        top, bottom = (block.high + reach) * scale, (block.low - reach) * scale
+        sure = above(block.scores, top.float(), first)
+        found = _Found(row_counts(sure), np.zeros(height, np.int64), [])
+        near = above(block.scores, bottom.float(), second, or_equal=True)
+        undecided = only_in_second(sure, near)
+        self._decide_dense(block, undecided, found)
+        self._decide_pairs(block, undecided, found)
+        return found
+
+    def _decide_dense(self, block: _Block, undecided: torch.Tensor, found: _Found) -> None:
+        """Decide rows that are full of near ties by a product in float64, and unmark them."""
+        limit = max(self.width // _DENSE, 8)
+        if total(undecided) <= limit:
+            return
+        rows = np.flatnonzero(row_counts(undecided) > limit)
+        if not len(rows):
+            return
+        given = self._double_references()
+        step = max(1, _DENSE_BYTES // (8 * self.width))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            chosen = self._tensor(part)
+            exact = torch.empty((len(part), self.width), dtype=torch.float64, device=self.device)
+            product(block.asked[chosen].double(), given, exact)
+            if self.biases is not None:
+                exact += self.biases
+            self._check_rows(block, chosen, exact, found)
+            inside = np.isin(block.left_out.owners, part)
+            place = np.searchsorted(part, block.left_out.owners[inside])
+            exact[self._tensor(place), self._tensor(block.left_out.members[inside])] = -torch.inf
+            flags = torch.empty((2, *exact.shape), dtype=torch.bool, device=self.device)
+            better = above(exact, block.high[chosen], flags[0])
+            equal = above(exact, block.low[chosen], flags[1], or_equal=True)
+            found.better[part] = row_counts(better)
+            equal = only_in_second(better, equal)
+            found.tied[part] = row_counts(equal)
+            self._order_rows(block, part, equal, found)
+        undecided[self._tensor(rows)] = False
+
+    def _check_rows(
+        self, block: _Block, chosen: torch.Tensor, exact: torch.Tensor, found: _Found
+    ) -> None:
+        """Compare a few whole rows of float32 with float64."""
+        few = chosen[:4]
+        rough = block.scores[few].double() / self.scale**2
+        apart = (exact[: len(few)] - rough).abs()
+        apart[torch.isinf(apart)] = 0.0  # left out
+        found.error = max(found.error, float((apart.amax(dim=1) / block.size[few]).max()))
+
+    def _decide_pairs(self, block: _Block, undecided: torch.Tensor, found: _Found) -> None:
+        """Decide the few near ties of all other rows one by one, in float64."""
+        every_row, every_column = places(undecided)
+        step = max(1, PAIRS_BYTES // (16 * self.given.shape[1]))
+        for start in range(0, len(every_row), step):
+            row, column = every_row[start : start + step], every_column[start : start + step]
+            exact = pair_products(block.asked, row, self.given, column)
+            if self.weights is not None:
+                exact *= self.weights[column]
+            if self.biases is not None:
+                exact += self.biases[column]
+            rough = block.scores[row, column].double() / self.scale**2
+            found.error = max(found.error, float(((exact - rough).abs() / block.size[row]).max()))
+            better = (exact > block.high[row]).cpu().numpy()
+            equal = ((exact >= block.low[row]).cpu().numpy()) & ~better
+            rows, columns = row.cpu().numpy(), column.cpu().numpy()
+            found.better += np.bincount(rows[better], minlength=len(found.better))
+            found.tied += np.bincount(rows[equal], minlength=len(found.tied))
+            self._order_pairs(block, rows[equal], columns[equal], found)
+
+    def _double_references(self) -> torch.Tensor:
+        given = self.given.double()
+        return given if self.weights is None else given * self.weights[:, None]
+
+    def _first_guard(self) -> float:
+        """Four times the largest relative error of float32 on a sample, never below 4u."""
+        count = self.space.queries.shape[0]
+        picked = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64))
+        asked = self._on_device(self.space.queries.take(picked))
+        width = min(self.width, 2 * _SAMPLE)
+        rough = torch.empty((len(asked), width), device=self.device)
+        product(self._single(asked), self.given32[:width], rough)
+        exact = torch.empty(rough.shape, dtype=torch.float64, device=self.device)
+        product(asked.double(), self._double_references()[:width], exact)
+        apart = (exact - rough.double() / self.scale**2).abs().amax(dim=1)
+        size = self._tensor(np.maximum(self.space.query_norms[picked] * self.longest, _TINY))
+        return _GUARD_OVER_SEEN * max(float((apart / size).max()), UNIT_ROUNDOFF_32)
+
+    # Order among ties -----------------------------------------------------------------------
+
+    def _marks(self, block: _Block, numbers: Indices) -> Indices:
+        """Markers of these queries (ascending) for the block's slot."""
+        owners = self.markers.owners
+        start = np.searchsorted(owners, numbers[0], side="left")
+        stop = np.searchsorted(owners, numbers[-1], side="right")
+        marks = np.arange(start, stop)
+        wanted = self.markers.slots[marks] == block.slot
+        return marks[wanted & np.isin(owners[marks], numbers)]
+
+    def _order_rows(self, block: _Block, rows: Indices, equal: torch.Tensor, found: _Found) -> None:
+        """Count ties before the markers of whole rows: bool (a, b)."""
+        if not len(self.markers.owners):
+            return
+        numbers = block.numbers[rows]
+        marks = self._marks(block, numbers)
+        row = np.searchsorted(numbers, self.markers.owners[marks])
+        until = np.clip(self.markers.members[marks] - self.first, 0, self.width)
+        running = torch.cumsum(equal, dim=1, dtype=torch.int32)
+        last = running[self._tensor(row), self._tensor(np.maximum(until - 1, 0))].cpu().numpy()
+        found.before.append((marks, np.where(until > 0, last, 0).astype(np.int64)))
+
+    def _order_pairs(self, block: _Block, rows: Indices, columns: Indices, found: _Found) -> None:
+        """Count ties before the markers of their queries: int64 (p,) each."""
+        if not len(self.markers.owners) or not len(rows):
+            return
+        span = self.space.references.shape[0] + 1
+        keys = np.sort(block.numbers[rows] * span + self.first + columns)
+        marks = self._marks(block, np.unique(block.numbers[rows]))
+        base = self.markers.owners[marks] * span
+        count = np.searchsorted(keys, base + self.markers.members[marks])
+        found.before.append((marks, count - np.searchsorted(keys, base)))

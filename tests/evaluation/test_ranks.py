@@ -1,0 +1,282 @@
+"""Ranks against counting one score at a time, and what ties, precision and blocks do to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sightline.errors import EvaluationError, VectorError
+from sightline.evaluation import block_arithmetic, scan
+from sightline.evaluation.ranks import rank
+from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.vectors import LanceColumn, measure, open_vectors
+
+from .oracle import ranks_by_counting
+from .sets import assert_same, lattice, random_relevance, seeded_sets, unit
+
+
+@given(seeded_sets(), st.integers(1, 9), st.sampled_from(["euclidean", "cosine", "dot"]))
+@settings(max_examples=150, deadline=None)
+def test_they_are_what_counting_gives(
+    drawn: tuple[np.random.Generator, int, int, int, int], block: int, distance: str
+) -> None:
+    rng, n, m, dimension, kinds = drawn
+    queries = lattice(rng, n, dimension, kinds)
+    references = lattice(rng, m, dimension, kinds)
+    relevance = random_relevance(rng, n, m)
+    ours = rank(queries, references, relevance, distance=distance, every_positive=True, block=block)
+    wanted = ranks_by_counting(
+        queries, references, relevance, distance=distance, tolerance=ours.tie_tolerance
+    )
+    assert_same(ours, wanted)
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "cosine", "dot"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_ordinary_vectors_of_every_precision(distance: str, dtype: type) -> None:
+    rng = np.random.default_rng(3)
+    queries = rng.standard_normal((70, 24)).astype(dtype)
+    references = (rng.standard_normal((90, 24)) * rng.uniform(0.5, 2, (90, 1))).astype(dtype)
+    relevance = random_relevance(rng, 70, 90)
+    ours = rank(queries, references, relevance, distance=distance, every_positive=True, block=32)
+    wanted = ranks_by_counting(
+        queries, references, relevance, distance=distance, tolerance=ours.tie_tolerance
+    )
+    assert_same(ours, wanted)
+
+
+@pytest.mark.parametrize("every_positive", [False, True])
+def test_nearly_collapsed_vectors(every_positive: bool) -> None:
+    """Differences that float32 products cannot see, and float64 ones can."""
+    rng = np.random.default_rng(4)
+    base = unit(rng.standard_normal((1, 64)))
+    references = base + 1e-9 * rng.standard_normal((200, 64))
+    queries = base + 0.1 * rng.standard_normal((150, 64))
+    relevance = random_relevance(rng, 150, 200)
+    ours = rank(queries, references, relevance, every_positive=every_positive, block=64)
+    wanted = ranks_by_counting(queries, references, relevance, tolerance=ours.tie_tolerance)
+    assert_same(ours, wanted if every_positive else replace_every(wanted))
+    assert (ours.tied < 20).all()  # told apart, because the input is float64
+    # Rounded to float32, which cannot hold the differences, they are all tied.
+    single = rank(queries.astype(np.float32), references.astype(np.float32), relevance, block=64)
+    answerable = single.positives > 0
+    assert (single.better[answerable] == 0).all()
+
+
+def replace_every(ranks):
+    from dataclasses import replace
+
+    return replace(ranks, every=None)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dimension", [1, 7, 64, 1003])
+def test_identical_vectors_are_tied_whatever_block_they_fall_in(
+    dtype: type, dimension: int
+) -> None:
+    rng = np.random.default_rng(dimension)
+    one = rng.standard_normal((1, dimension)).astype(dtype)
+    references = np.repeat(one, 257, axis=0)
+    queries = rng.standard_normal((65, dimension)).astype(dtype)
+    for block in (16, 31, 4096):
+        ranks = rank(queries, references, Relevance.from_indices(np.arange(65), 257), block=block)
+        assert (ranks.better == 0).all()
+        assert (ranks.tied == 256).all()
+
+
+@pytest.mark.parametrize("dimension", [3, 16, 512, 2048])
+def test_vectors_that_differ_by_rounding_only_are_tied(dimension: int) -> None:
+    rng = np.random.default_rng(dimension)
+    raw = rng.standard_normal(dimension)
+    exact = raw / np.linalg.norm(raw)
+    single = raw.astype(np.float32)
+    up, down = np.float32(np.inf), np.float32(-np.inf)
+    rounded = exact.astype(np.float32)
+    variants = np.stack(
+        [
+            rounded,
+            single / np.linalg.norm(single),
+            single * (np.float32(1) / np.linalg.norm(single)),
+            (single / np.sqrt(np.cumsum(single**2, dtype=np.float32)[-1])).astype(np.float32),
+            np.nextafter(rounded, up),
+            np.nextafter(rounded, np.where(rng.random(dimension) < 0.5, up, down)),
+        ]
+    )
+    others = unit(rng.standard_normal((50, dimension))).astype(np.float32)
+    queries = unit(exact + 0.1 * unit(rng.standard_normal((20, dimension)))).astype(np.float32)
+    for own in range(len(variants)):
+        ranks = rank(
+            queries, np.concatenate([variants, others]), Relevance.from_indices([own] * 20, 56)
+        )
+        assert (ranks.tied >= len(variants) - 1).all()
+        assert (ranks.better + ranks.tied >= len(variants) - 1).all()
+        assert (ranks.better[ranks.tied == len(variants) - 1] <= 50).all()
+
+
+def test_scores_a_millionth_apart_are_no_tie() -> None:
+    # Whole numbers over 1024 with a squared length of 2^20: scores are multiples of 2^-20.
+    a = np.zeros((1, 16), np.float32)
+    a[0, 0] = 1.0
+    near = np.array([[1023, 45, 4, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]], np.float32)
+    near[0, -1] = np.sqrt(2**20 - (near**2).sum())
+    nearer = near.copy()
+    nearer[0, :2] = near[0, 1], near[0, 0]
+    query = unit(np.array([[1.0, 1.0 + 2.0**-20] + [0.0] * 14], np.float64))
+    ranks = rank(query, np.concatenate([near, nearer]) / 1024, Relevance.from_indices([0], 2))
+    assert (ranks.better.item(), ranks.tied.item()) == (1, 0)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e12, 1e30])
+@pytest.mark.parametrize("distance", ["euclidean", "cosine", "dot"])
+def test_scale_does_not_matter(scale: float, distance: str) -> None:
+    rng = np.random.default_rng(5)
+    queries, references = rng.standard_normal((40, 8)), rng.standard_normal((50, 8))
+    relevance = random_relevance(rng, 40, 50)
+    plain = rank(queries, references, relevance, distance=distance, every_positive=True)
+    scaled = rank(
+        queries * scale, references * scale, relevance, distance=distance, every_positive=True
+    )
+    assert_same(plain, scaled)
+
+
+def test_blocks_memory_maps_and_strides_do_not_matter(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    queries = rng.standard_normal((100, 12)).astype(np.float32)
+    references = rng.standard_normal((130, 12)).astype(np.float32)
+    relevance = random_relevance(rng, 100, 130)
+    plain = rank(queries, references, relevance, every_positive=True)
+    np.save(tmp_path / "references.npy", references)
+    (tmp_path / "unaligned.bin").write_bytes(b"x" + references.tobytes())
+    variants = (
+        np.load(tmp_path / "references.npy", mmap_mode="r"),
+        np.memmap(tmp_path / "unaligned.bin", np.float32, "r", 1, (130, 12)),
+        np.asfortranarray(references),
+        references.astype(">f4"),
+        np.repeat(references, 2, axis=1)[:, ::2],
+        torch.from_numpy(references),
+    )
+    for variant in variants:
+        for block in (7, 64):
+            assert_same(plain, rank(queries, variant, relevance, every_positive=True, block=block))
+
+
+def test_a_lance_column(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    queries = rng.standard_normal((30, 8)).astype(np.float32)
+    references = rng.standard_normal((60, 4 * 8)).astype(np.float16)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(references.ravel()), 32)
+    path = tmp_path / "rows.lance"
+    for part in (slice(0, 25), slice(25, 60)):
+        table = pa.table({"vector": column[part], "id": np.arange(60)[part]})
+        lance.write_dataset(table, path, mode="append" if path.exists() else "create")
+    relevance = random_relevance(rng, 30, 60)
+    means = references.reshape(60, 4, 8).mean(axis=1, dtype=np.float32)
+    assert_same(
+        rank(queries, means, relevance, every_positive=True),
+        rank(
+            queries,
+            LanceColumn.open(path, regions=4),
+            relevance,
+            every_positive=True,
+            block=16,
+        ),
+    )
+    whole = LanceColumn.open(path)
+    assert whole.shape == (60, 32)
+    assert whole.dtype == np.float16
+    np.testing.assert_array_equal(whole.take(np.array([59, 3, 3])), references[[59, 3, 3]])
+    with pytest.raises(EvaluationError, match="no column 'vectors'"):
+        LanceColumn.open(path, "vectors")
+    with pytest.raises(EvaluationError, match="not 5 vectors"):
+        LanceColumn.open(path, regions=5)
+    with pytest.raises(EvaluationError, match="int64, not 1 vectors"):
+        LanceColumn.open(path, "id")
+
+
+def test_a_product_of_low_precision_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU's reduced precision would do: the guard widens until float64 decides."""
+    rng = np.random.default_rng(8)
+    queries = unit(rng.standard_normal((60, 32)))
+    references = unit(rng.standard_normal((80, 32)))
+    relevance = random_relevance(rng, 60, 80)
+    calls = 0
+
+    def rough(asked: torch.Tensor, given: torch.Tensor, out: torch.Tensor) -> None:
+        nonlocal calls
+        block_arithmetic.product(asked, given, out)
+        if out.dtype == torch.float32:
+            calls += 1
+            if calls > 1:  # the sample is unlucky: it shows nothing
+                out.copy_(out.bfloat16().float())
+
+    monkeypatch.setattr(scan, "product", rough)
+    ours = rank(queries, references, relevance, every_positive=True, block=20)
+    wanted = ranks_by_counting(queries, references, relevance, tolerance=ours.tie_tolerance)
+    assert calls > 1
+    assert_same(ours, wanted)
+
+
+def test_progress_is_told() -> None:
+    seen: list[tuple[int, int]] = []
+    vectors = np.eye(10, dtype=np.float32)
+    rank(vectors, vectors, Relevance.paired(10), block=4, progress=lambda *x: seen.append(x))
+    assert seen == [(4, 10), (8, 10), (10, 10)]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", ["queries", "references"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numbers_that_are_not_finite(value: float, side: str, dtype: type) -> None:
+    vectors = {
+        "queries": np.ones((5, 3), dtype),
+        "references": np.ones((5, 3), dtype),
+    }
+    vectors[side][3, 1] = value
+    with pytest.raises(VectorError, match=f"{side} row 3 is not finite: {value} in column 1"):
+        rank(vectors["queries"], vectors["references"], Relevance.paired(5))
+
+
+def test_lengths_far_from_one() -> None:
+    vectors = np.array([[1e30, 1e30], [1e-30, 0], [0, 0], [3, 4]], np.float32)
+    measured = measure(open_vectors(vectors, "vectors"), "vectors")
+    np.testing.assert_allclose(measured.norms, [2**0.5 * 1e30, 1e-30, 0, 5], rtol=1e-6)
+    assert measured.single
+    assert not measured.unit
+    doubles = measure(open_vectors(np.full((2, 2), 0.1), "vectors"), "vectors")
+    assert not doubles.single
+
+
+@pytest.mark.parametrize(
+    ("queries", "references", "message"),
+    [
+        (np.ones((3, 2)), np.ones((3, 4)), "queries have 2 dimensions and references 4"),
+        (np.ones((2, 2)), np.ones((3, 2)), "queries has 2 rows, and the positives speak of 3"),
+        (np.ones((3, 2)), np.ones((4, 2)), "references has 4 rows, and the positives speak of 3"),
+        (np.ones(3), np.ones((3, 2)), r"queries must have shape .*\(3,\)"),
+        (np.ones((3, 2)), np.ones((3, 2), int), "references must be float16, .*int64"),
+        (np.ones((0, 2)), np.ones((3, 2)), "nothing to evaluate"),
+        (np.ones((3, 0)), np.ones((3, 0)), "nothing to evaluate"),
+    ],
+)
+def test_arrays_that_do_not_fit(queries: np.ndarray, references: np.ndarray, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        rank(queries, references, Relevance.paired(3))
+
+
+def test_unknown_distances_and_vectors_without_direction() -> None:
+    vectors = np.eye(3)
+    with pytest.raises(EvaluationError, match="Got 'manhattan'"):
+        rank(vectors, vectors, Relevance.paired(3), distance="manhattan")
+    vectors = np.eye(3)
+    vectors[1] = 0
+    with pytest.raises(VectorError, match="queries row 1 is a zero vector"):
+        rank(vectors, np.eye(3), Relevance.paired(3), distance="cosine")
+    ranks = rank(vectors, vectors, Relevance.paired(3))
+    assert ranks.better.tolist() == [0, 0, 0]

@@ -10,6 +10,7 @@ from sightline import __version__
 from sightline.cli.atlas import atlas
 from sightline.cli.console import run, say
 from sightline.cli.doctor import doctor
+from sightline.cli.evaluate import evaluate
 from sightline.cli.locate import locate
 from sightline.cli.model import model
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(locate)
 app.add_typer(atlas)
 app.add_typer(model)
+app.add_typer(evaluate)
 app.command()(doctor)
 
 

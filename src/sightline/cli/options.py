@@ -17,6 +17,21 @@ class Method(StrEnum):
     clusters = "clusters"
 
 
+class Distance(StrEnum):
+    """How two vectors are compared."""
+
+    euclidean = "euclidean"
+    cosine = "cosine"
+    dot = "dot"
+
+
+class Earth(StrEnum):
+    """What distances on the ground are measured on."""
+
+    sphere = "sphere"
+    geodesic = "geodesic"
+
+
 AtlasArgument = Annotated[Path, typer.Argument(help="The atlas folder.", show_default=False)]
 ModelOption = Annotated[
     Path | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,12 @@ class Lists:
             owners, members = owners[fresh], members[fresh]
         starts = np.searchsorted(owners, np.arange(count + 1)).astype(np.int64)
         return cls(starts, np.ascontiguousarray(members))
+
+    def equals(self, other: Lists) -> bool:
+        """Whether both hold the same members list by list."""
+        return np.array_equal(self.starts, other.starts) and np.array_equal(
+            self.members, other.members
+        )
 
     def without(self, other: Lists) -> Lists:
         """Return the lists without what the same list of ``other`` holds."""
@@ -199,35 +205,31 @@ class Relevance:
         positives = Lists.of_pairs(owners[kept], members[kept], len(asked))
         return cls(len(given), positives, Lists.empty(len(asked)), Lists.empty(len(asked)))
 
+    def of_queries(self, chosen: Indices) -> Relevance:
+        """Keep the queries of these numbers, int64 (q,), in their order."""
+        kept = [
+            _picked(lists, chosen) for lists in (self.positives, self.semi_positives, self.ignored)
+        ]
+        return Relevance(self.references, *kept)
+
     def reversed(self) -> Relevance:
         """References ask and queries answer: the other direction of the same pairs."""
         turned = [
             Lists.of_pairs(lists.members, lists.owners, self.references)
             for lists in (self.positives, self.semi_positives, self.ignored)
         ]
-        return replace(
-            self,
-            references=self.queries,
-            positives=turned[0],
-            semi_positives=turned[1],
-            ignored=turned[2],
-        )
+        return Relevance(self.queries, *turned)
 
     def shuffled(self, rng: np.random.Generator) -> Relevance:
         """Hand the queries' lists out at random: what is left is chance."""
-        order = rng.permutation(self.queries)
-        return replace(
-            self,
-            positives=_reordered(self.positives, order),
-            semi_positives=_reordered(self.semi_positives, order),
-            ignored=_reordered(self.ignored, order),
-        )
+        return self.of_queries(rng.permutation(self.queries))
 
 
-def _reordered(lists: Lists, order: Indices) -> Lists:
-    owner_of = np.empty_like(order)
-    owner_of[order] = np.arange(len(order))
-    return Lists.of_pairs(owner_of[lists.owners], lists.members, len(lists))
+def _picked(lists: Lists, chosen: Indices) -> Lists:
+    lengths = lists.lengths[chosen]
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    place = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
+    return Lists(starts, lists.members[np.repeat(lists.starts[chosen], lengths) + place])
 
 
 def _lists(value: ArrayLike | None, references: int, name: str, count: int | None) -> Lists:

@@ -169,7 +169,8 @@ def _hit(
         for index in range(int(ranks.positives_tied.max(initial=0)) + 1):
             share = np.maximum(group - taken - index, 0) / np.maximum(group - index, 1)
             miss = np.where(index <= ranks.positives_tied, miss * share, miss)
-        hit = 1.0 - miss
+        # Without further positives, as a quotient: 1 - miss would leave a rounding error.
+        hit = np.where(ranks.positives_tied == 0, taken / group, 1.0 - miss)
     return _answerable(ranks, hit)
 
 

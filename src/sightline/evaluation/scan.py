@@ -437,7 +437,8 @@ class _Scanner:
         stop = np.searchsorted(owners, numbers[-1], side="right")
         marks = np.arange(start, stop)
         wanted = self.markers.slots[marks] == block.slot
-        return marks[wanted & np.isin(owners[marks], numbers)]
+        chosen: Indices = marks[wanted & np.isin(owners[marks], numbers)]
+        return chosen
 
     def _order_rows(self, block: _Block, rows: Indices, equal: torch.Tensor, found: _Found) -> None:
         """Count ties before the markers of whole rows: bool (a, b)."""

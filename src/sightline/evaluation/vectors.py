@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ Floats: TypeAlias = NDArray[np.floating]
 
 _BLOCK_BYTES = 64 * 2**20
 # What BLAS and torch read; a mapped member of an archive may start at any byte.
-_PLAIN = ["C_CONTIGUOUS", "ALIGNED"]
+_PLAIN: tuple[Literal["C_CONTIGUOUS", "ALIGNED"], ...] = ("C_CONTIGUOUS", "ALIGNED")
 _FLOATS = (np.float16, np.float32, np.float64)
 
 

@@ -1,0 +1,575 @@
+"""A whole evaluation of a retrieval model, from its vectors to the JSON of all that is said."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sightline.errors import EvaluationError
+from sightline.evaluation.comparison import Comparison, compare
+from sightline.evaluation.conventions import (
+    PEERS,
+    Native,
+    published_results,
+)
+from sightline.evaluation.conventions import conventions as convention_shares
+from sightline.evaluation.metrics import (
+    REQUIRED_RECALLS,
+    Metric,
+    metrics_of,
+    recall_depths,
+    search_space_name,
+)
+from sightline.evaluation.ranks import Ranks, rank
+from sightline.evaluation.reduction import pssr, search_space_at_recall
+from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval import TIES, PerQuery, recall
+from sightline.evaluation.sanity import (
+    Collapse,
+    Leak,
+    alarm,
+    chance,
+    collapse_of,
+    collapse_warnings,
+    constant_ranks,
+    leakage_warnings,
+    length_warnings,
+    places_look_swapped,
+    same_content,
+    same_place,
+    swapped_warnings,
+    tie_warnings,
+    unanswerable_warnings,
+)
+from sightline.evaluation.scan import Progress
+from sightline.evaluation.schema import SCHEMA
+from sightline.evaluation.space import Distance
+from sightline.evaluation.uncertainty import (
+    CONFIDENCE,
+    RESAMPLES,
+    Interval,
+    finite,
+    interval,
+)
+from sightline.evaluation.vectors import Vectors, VectorsLike, measure, open_vectors
+from sightline.version import __version__
+
+# So many queries tell what shuffled labels score.
+_SHUFFLED_QUERIES = 2000
+_CURVE_POINTS = 60
+_HISTOGRAM_BINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalSettings:
+    """How retrieval is measured.
+
+    Args:
+        distance: ``"euclidean"`` (squared), ``"cosine"`` or ``"dot"``; the same among unit vectors.
+        both_ways: Where queries and references are pairs, let the references ask too.
+        confidence: Of intervals, in (0, 1).
+        resamples: Of the bootstrap.
+        seed: Of all that is drawn.
+        device: Torch device where scores are computed.
+        same_place_m: Queries nearer than this to a reference are counted as leaked. None counts
+            them within 5 m, and warns of nothing: aerial references are supposed to be there.
+    """
+
+    distance: Distance = "euclidean"
+    both_ways: bool = True
+    confidence: float = CONFIDENCE
+    resamples: int = RESAMPLES
+    seed: int = 0
+    device: str = "cpu"
+    same_place_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """What is known of queries and references beside their vectors; all of it optional.
+
+    Attributes:
+        groups: (n,), what a query shares with others, such as a place: whole groups are resampled.
+        query_latlon: (n, 2) degrees.
+        reference_latlon: (m, 2) degrees.
+        query_hashes: (n,), hashes of the content.
+        reference_hashes: (m,).
+        radius_m: The radius that made the positives, for the record.
+        notes: Sentences to pass on.
+    """
+
+    groups: Sequence[object] | NDArray[Any] | None = None
+    query_latlon: ArrayLike | None = None
+    reference_latlon: ArrayLike | None = None
+    query_hashes: ArrayLike | None = None
+    reference_hashes: ArrayLike | None = None
+    radius_m: float | None = None
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """The metrics of one direction.
+
+    Attributes:
+        ranks: What they are made of.
+        metrics: By name, with intervals.
+        policies: By tie policy and name.
+    """
+
+    ranks: Ranks
+    metrics: Mapping[str, Interval]
+    policies: Mapping[str, Mapping[str, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``metrics`` and ``tie_policies``."""
+        best, worst = self.policies["optimistic"], self.policies["pessimistic"]
+        return {
+            "metrics": {
+                name: {**found.to_json(), "ties": finite(abs(best[name] - worst[name]))}
+                for name, found in self.metrics.items()
+            },
+            "tie_policies": {
+                policy: {name: finite(value) for name, value in values.items()}
+                for policy, values in self.policies.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RetrievalResult:
+    """How a retrieval model scores.
+
+    Attributes:
+        name: Of the model.
+        settings: How it was measured.
+        relevance: What it was judged by.
+        context: What else is known.
+        dimension: Numbers in a vector.
+        forward: Queries ask.
+        backward: References ask; None where pairs are not one to one, or it was not wanted.
+        conventions: What published code would say, by peer and metric; empty if not asked.
+        published: The same exactly as published functions return it.
+        baselines: ``random``, ``constant``, ``shuffled``.
+        collapse: Of queries and of references.
+        content: Queries that are among the references, by content or by equal vectors.
+        place: Queries that were taken where a reference was.
+        warnings: What misleads, in sentences.
+    """
+
+    name: str
+    settings: RetrievalSettings
+    relevance: Relevance
+    context: Context
+    dimension: int
+    forward: Scores
+    backward: Scores | None
+    conventions: Mapping[str, Mapping[str, float]]
+    published: Mapping[str, Mapping[str, Native]]
+    baselines: Mapping[str, Mapping[str, float]]
+    collapse: tuple[Collapse, Collapse]
+    content: Leak
+    place: Leak | None
+    warnings: Sequence[str]
+
+    @property
+    def ranks(self) -> Ranks:
+        """What the metrics are made of."""
+        return self.forward.ranks
+
+    def per_query(self) -> dict[str, PerQuery]:
+        """Return every metric that is a mean over queries, as values (n,)."""
+        return {
+            metric.name: metric.per_query(self.ranks, metric.ties)
+            for metric in metrics_of(self.ranks, self.relevance)
+            if metric.statistic == "mean"
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document of schema ``sightline.evaluation/1``, kind ``retrieval``."""
+        queries, references = self.collapse
+        reasons = alarm(queries, references)
+        return {
+            "schema": SCHEMA,
+            "kind": "retrieval",
+            "name": self.name,
+            "sightline_version": __version__,
+            "n_queries": self.relevance.queries,
+            "n_references": self.relevance.references,
+            "dimension": self.dimension,
+            "n_without_positive": int((self.relevance.positives.lengths == 0).sum()),
+            "settings": self._settings(),
+            **self.forward.to_json(),
+            "reverse": None if self.backward is None else self.backward.to_json(),
+            "conventions": {peer: dict(values) for peer, values in self.conventions.items()},
+            "published": {peer: dict(values) for peer, values in self.published.items()},
+            "baselines": {
+                name: {metric: finite(value) for metric, value in values.items()}
+                for name, values in self.baselines.items()
+            },
+            "collapse": {
+                "alarm": bool(reasons),
+                "reasons": reasons,
+                "queries": queries.to_json(),
+                "references": references.to_json(),
+            },
+            "leakage": self._leakage(),
+            "histograms": {"pssr": self._histogram()},
+            "curves": {"recall": self._recall_curve(), "search_space": self._space_curve()},
+            "warnings": list(self.warnings),
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        settings, groups = self.settings, self.context.groups
+        depths = recall_depths(self.relevance.references)
+        return {
+            "distance": settings.distance,
+            "ties": "expected",
+            "pssr_ties": "pessimistic",
+            "tie_tolerance": self.ranks.tie_tolerance,
+            "confidence": settings.confidence,
+            "resamples": settings.resamples,
+            "seed": settings.seed,
+            "grouped_by": None if groups is None else "group",
+            "n_groups": None if groups is None else len(np.unique(np.asarray(groups))),
+            "k_of_percent": {
+                name.removeprefix("recall@"): k for name, k in depths.items() if name[-1] == "%"
+            },
+            "radius_m": self.context.radius_m,
+            "same_place_m": _same_place_m(settings),
+        }
+
+    def _leakage(self) -> dict[str, Any]:
+        place = self.place
+        return {
+            "same_content": self.content.queries,
+            "by": "vectors" if self.context.query_hashes is None else "hashes",
+            "same_place": None if place is None else place.queries,
+            "radius_m": None if place is None else _same_place_m(self.settings),
+            "examples": [list(pair) for pair in self.content.examples],
+            "same_place_examples": [] if place is None else [list(p) for p in place.examples],
+        }
+
+    def _histogram(self) -> dict[str, list[float]]:
+        counts, edges = np.histogram(pssr(self.ranks), _HISTOGRAM_BINS, (0.0, 1.0))
+        return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+    def _recall_curve(self) -> dict[str, list[float]]:
+        points = np.geomspace(1, self.ranks.references, _CURVE_POINTS)
+        ks = np.unique(np.round(points).astype(int)).tolist()
+        curves: dict[str, list[float]] = {"k": ks}
+        for policy in TIES:
+            curves[policy] = [float(recall(self.ranks, k, policy).mean()) for k in ks]
+        return curves
+
+    def _space_curve(self) -> dict[str, list[float]]:
+        required = [*np.linspace(0.01, 0.99, 99).round(2).tolist(), 1.0]
+        return {"recall": required, "share": search_space_at_recall(self.ranks, required)}
+
+
+def evaluate_retrieval(
+    queries: VectorsLike,
+    references: VectorsLike,
+    relevance: Relevance,
+    settings: RetrievalSettings | None = None,
+    *,
+    name: str = "model",
+    context: Context | None = None,
+    peers: Sequence[str] | Literal["all"] = (),
+    progress: Progress | None = None,
+) -> RetrievalResult:
+    """Score a retrieval model in every way, and look for what would flatter it.
+
+    Args:
+        queries: float16, float32 or float64 (n, d), in memory, mapped, or a Lance column.
+        references: (m, d).
+        relevance: What is right.
+        settings: How to measure.
+        name: What to call the model.
+        context: What else is known: places, hashes, groups.
+        peers: Whose conventions to apply too, by name, or ``"all"``.
+        progress: Called with references done and all references, for each pass over them.
+
+    Raises:
+        EvaluationError: Arrays or settings that do not fit, or no such peer.
+        VectorError: A vector that is not finite.
+        CoordinateError: A place that is out of range.
+    """
+    settings, context = settings or RetrievalSettings(), context or Context()
+    wanted = _wanted_peers(peers)
+    asked, given = open_vectors(queries, "queries"), open_vectors(references, "references")
+    bootstrapping, looking, shuffling = np.random.default_rng(settings.seed).spawn(3)
+    several = bool((relevance.positives.lengths > 1).any())
+    ranks = rank(
+        asked,
+        given,
+        relevance,
+        distance=settings.distance,
+        every_positive=several or "university1652" in wanted,
+        device=settings.device,
+        progress=progress,
+    )
+    forward = _scores(ranks, relevance, settings, context.groups, bootstrapping)
+    backward = None
+    if settings.both_ways and _one_to_one(relevance):
+        turned = relevance.reversed()
+        back = rank(
+            given,
+            asked,
+            turned,
+            distance=settings.distance,
+            device=settings.device,
+            progress=progress,
+        )
+        backward = _scores(back, turned, settings, context.groups, bootstrapping)
+    collapse = (
+        collapse_of(asked, rng=looking, name="queries"),
+        collapse_of(given, rng=looking, name="references"),
+    )
+    baselines = _baselines(asked, given, relevance, settings, forward, shuffling)
+    content, place = _leaks(collapse, context, settings)
+    conventions, published = _conventions(wanted, asked, given, relevance, forward, backward)
+    return RetrievalResult(
+        name=name,
+        settings=settings,
+        relevance=relevance,
+        context=context,
+        dimension=asked.shape[1],
+        forward=forward,
+        backward=backward,
+        conventions=conventions,
+        published=published,
+        baselines=baselines,
+        collapse=collapse,
+        content=content,
+        place=place,
+        warnings=[
+            *collapse_warnings(*collapse),
+            *tie_warnings(forward.policies, baselines["random"], relevance.queries),
+            *unanswerable_warnings(relevance),
+            *_length_warnings(given, settings),
+            *_leak_warnings(content, place, relevance, context, settings),
+            *_swap_warnings(context),
+            *context.notes,
+        ],
+    )
+
+
+def _scores(
+    ranks: Ranks,
+    relevance: Relevance,
+    settings: RetrievalSettings,
+    groups: Sequence[object] | NDArray[Any] | None,
+    rng: np.random.Generator,
+) -> Scores:
+    metrics = metrics_of(ranks, relevance)
+    return Scores(
+        ranks,
+        {
+            metric.name: interval(
+                metric.per_query(ranks, metric.ties),
+                rng=rng,
+                statistic=metric.statistic,
+                groups=groups,
+                confidence=settings.confidence,
+                resamples=settings.resamples,
+            )
+            for metric in metrics
+        },
+        {
+            policy: {metric.name: metric.value(ranks, policy) for metric in metrics}
+            for policy in TIES
+        },
+    )
+
+
+def _baselines(
+    queries: Vectors,
+    references: Vectors,
+    relevance: Relevance,
+    settings: RetrievalSettings,
+    forward: Scores,
+    rng: np.random.Generator,
+) -> dict[str, dict[str, float]]:
+    required = {search_space_name(share): share for share in REQUIRED_RECALLS}
+    random = chance(relevance, recall_depths(relevance.references), required)
+    several = forward.ranks.every is not None
+    constant = constant_ranks(relevance, every_positive=several)
+    return {
+        "random": {name: random[name] for name in forward.metrics if name in random},
+        "constant": _values(metrics_of(constant, relevance), constant),
+        "shuffled": _shuffled(queries, references, relevance, settings, several, rng),
+    }
+
+
+def _values(metrics: Sequence[Metric], ranks: Ranks) -> dict[str, float]:
+    return {metric.name: metric.value(ranks) for metric in metrics}
+
+
+def _shuffled(
+    queries: Vectors,
+    references: Vectors,
+    relevance: Relevance,
+    settings: RetrievalSettings,
+    several: bool,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """Scores of a sample of queries that are given the positives of others."""
+    chosen = np.sort(rng.permutation(relevance.queries)[:_SHUFFLED_QUERIES])
+    others = relevance.shuffled(rng).of_queries(chosen)
+    ranks = rank(
+        queries.take(chosen),
+        references,
+        others,
+        distance=settings.distance,
+        every_positive=several,
+        device=settings.device,
+    )
+    return _values(metrics_of(ranks, relevance), ranks)
+
+
+def _leaks(
+    collapse: tuple[Collapse, Collapse], context: Context, settings: RetrievalSettings
+) -> tuple[Leak, Leak | None]:
+    asked, given = context.query_hashes, context.reference_hashes
+    if asked is None or given is None:
+        asked, given = (side.digests for side in collapse)
+    place = None
+    if context.query_latlon is not None and context.reference_latlon is not None:
+        place = same_place(context.query_latlon, context.reference_latlon, _same_place_m(settings))
+    return same_content(asked, given), place
+
+
+def _same_place_m(settings: RetrievalSettings) -> float:
+    return 5.0 if settings.same_place_m is None else settings.same_place_m
+
+
+def _leak_warnings(
+    content: Leak,
+    place: Leak | None,
+    relevance: Relevance,
+    context: Context,
+    settings: RetrievalSettings,
+) -> list[str]:
+    hashed = context.query_hashes is not None and context.reference_hashes is not None
+    return leakage_warnings(
+        relevance.queries,
+        content=content if hashed else None,
+        vectors=content,
+        place=None if settings.same_place_m is None else place,
+        radius_m=settings.same_place_m,
+    )
+
+
+def _swap_warnings(context: Context) -> list[str]:
+    if context.query_latlon is None or context.reference_latlon is None:
+        return []
+    return swapped_warnings(places_look_swapped(context.query_latlon, context.reference_latlon))
+
+
+def _length_warnings(references: Vectors, settings: RetrievalSettings) -> list[str]:
+    return length_warnings(measure(references, "references").norms, "references", settings.distance)
+
+
+def _one_to_one(relevance: Relevance) -> bool:
+    """Whether every query has one reference and every reference one query."""
+    positives = relevance.positives
+    return (
+        relevance.queries == relevance.references
+        and bool((positives.lengths == 1).all())
+        and len(np.unique(positives.members)) == relevance.references
+    )
+
+
+def _wanted_peers(peers: Sequence[str] | Literal["all"]) -> list[str]:
+    if peers == "all":
+        return list(PEERS)
+    for peer in peers:
+        if peer not in PEERS:
+            near = difflib.get_close_matches(peer, list(PEERS), n=1)
+            raise EvaluationError(
+                f"There is no retrieval convention {peer!r}.",
+                hint=(f"Did you mean {near[0]!r}? " if near else "")
+                + f"There are {', '.join(PEERS)}.",
+            )
+    return list(peers)
+
+
+def _conventions(
+    wanted: Sequence[str],
+    queries: Vectors,
+    references: Vectors,
+    relevance: Relevance,
+    forward: Scores,
+    backward: Scores | None,
+) -> tuple[dict[str, Mapping[str, float]], dict[str, Mapping[str, Native]]]:
+    if not wanted:
+        return {}, {}
+    reverse = None if backward is None else backward.ranks
+    semi = bool(len(relevance.semi_positives.members))
+    ours = convention_shares(forward.ranks, reverse, semi_positives=semi)
+    theirs = published_results(
+        forward.ranks,
+        reverse,
+        semi_positives=semi,
+        pair_distances=None if reverse is None else _pair_distances(queries, references, relevance),
+    )
+    return (
+        {peer: ours[peer] for peer in wanted if peer in ours},
+        {peer: theirs[peer] for peer in wanted if peer in theirs},
+    )
+
+
+def _pair_distances(
+    queries: Vectors, references: Vectors, relevance: Relevance
+) -> NDArray[np.float64]:
+    """Euclidean distance (n,) of each query to its one reference."""
+    out = np.empty(relevance.queries)
+    for start in range(0, relevance.queries, 1024):
+        rows = np.arange(start, min(start + 1024, relevance.queries))
+        apart = queries.take(rows).astype(np.float64)
+        apart -= references.take(relevance.positives.members[rows])
+        out[rows] = np.linalg.norm(apart, axis=1)
+    return out
+
+
+def compare_retrieval(a: RetrievalResult, b: RetrievalResult) -> Comparison:
+    """Compare two models on the same queries, references and positives, with paired tests.
+
+    Metrics that are means over queries are compared, as they stand in each evaluation; the
+    settings and groups are those of ``a``.
+
+    Raises:
+        EvaluationError: Other queries, references or positives.
+    """
+    for what, first, second in (
+        ("queries", a.relevance.queries, b.relevance.queries),
+        ("references", a.relevance.references, b.relevance.references),
+    ):
+        if first != second:
+            raise EvaluationError(
+                f"{a.name!r} has {first} {what} and {b.name!r} {second}.",
+                hint="Compare models on the same set.",
+            )
+    for kind in ("positives", "semi_positives", "ignored"):
+        first, second = getattr(a.relevance, kind), getattr(b.relevance, kind)
+        if not first.equals(second):
+            raise EvaluationError(
+                f"{a.name!r} and {b.name!r} have other {kind}.",
+                hint="Save both in the same order of queries and references.",
+            )
+    values = a.per_query(), b.per_query()
+    return compare(
+        a.name,
+        b.name,
+        {name: (values[0][name], values[1][name]) for name in values[0]},
+        groups=None if a.context.groups is None else list(a.context.groups),
+        confidence=a.settings.confidence,
+        resamples=a.settings.resamples,
+        seed=a.settings.seed,
+    )

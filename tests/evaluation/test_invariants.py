@@ -1,0 +1,191 @@
+"""What must hold for every metric, whatever it measures; a new metric joins by being listed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from sightline.errors import EvaluationError, VectorError
+from sightline.evaluation.metrics import Metric, metrics_of
+from sightline.evaluation.ranks import Ranks, rank
+from sightline.evaluation.relevance import Lists, Relevance
+from sightline.evaluation.retrieval import TIES
+from sightline.evaluation.sanity import chance, constant_ranks
+
+from .sets import random_relevance, unit
+
+# Larger is better, or smaller is.
+BETTER = {
+    "recall@1": 1,
+    "recall@5": 1,
+    "recall@10": 1,
+    "recall@1%": 1,
+    "recall@5%": 1,
+    "recall@10%": 1,
+    "hit_rate": 1,
+    "mrr": 1,
+    "map": 1,
+    "pssr": 1,
+    "mean_rank": -1,
+    "median_rank": -1,
+    "search_space@90%": -1,
+    "search_space@95%": -1,
+    "search_space@99%": -1,
+    "search_space@100%": -1,
+}
+ranked = partial(rank, every_positive=True)
+
+
+def made(seed: int = 0, n: int = 60, m: int = 80) -> tuple[np.ndarray, np.ndarray, Relevance]:
+    """A model that knows something, with ties, semi-positives, junk and unanswerable queries."""
+    rng = np.random.default_rng(seed)
+    references = unit(rng.standard_normal((m, 12)))
+    references[::7] = references[3]
+    relevance = random_relevance(rng, n, m)
+    queries = rng.standard_normal((n, 12))
+    for query in range(n):
+        for reference in relevance.positives.of(query):
+            queries[query] += 2 * references[reference]
+    return unit(queries), references, relevance
+
+
+def scores(ranks: Ranks, relevance: Relevance) -> dict[str, dict[str, float]]:
+    return {
+        metric.name: {ties: metric.value(ranks, ties) for ties in TIES}
+        for metric in metrics_of(ranks, relevance)
+    }
+
+
+def assert_close(a: dict[str, dict[str, float]], b: dict[str, dict[str, float]]) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        assert a[name] == pytest.approx(b[name], abs=1e-12), name
+
+
+def test_every_metric_is_in_this_suite() -> None:
+    queries, references, relevance = made()
+    assert {m.name for m in metrics_of(ranked(queries, references, relevance), relevance)} == set(
+        BETTER
+    )
+
+
+def test_the_order_of_queries_and_references_does_not_matter() -> None:
+    queries, references, relevance = made()
+    plain = scores(ranked(queries, references, relevance), relevance)
+    rng = np.random.default_rng(1)
+    order, other = rng.permutation(len(queries)), rng.permutation(len(references))
+    number = np.argsort(other)
+    moved = Relevance(
+        len(references),
+        *(
+            Lists.of_pairs(np.argsort(order)[lists.owners], number[lists.members], len(order))
+            for lists in (relevance.positives, relevance.semi_positives, relevance.ignored)
+        ),
+    )
+    assert_close(plain, scores(ranked(queries[order], references[other], moved), moved))
+
+
+@pytest.mark.parametrize("factor", [1e-6, 0.5, 3.0, 1e8])
+def test_scale_does_not_matter(factor: float) -> None:
+    queries, references, relevance = made()
+    plain = scores(ranked(queries, references, relevance), relevance)
+    scaled = ranked(queries * factor, references * factor, relevance)
+    assert_close(plain, scores(scaled, relevance))
+
+
+def test_the_policies_are_in_order_and_the_headline_is_one_of_them() -> None:
+    queries, references, relevance = made()
+    ranks = ranked(queries, references, relevance)
+    for metric in metrics_of(ranks, relevance):
+        found = {ties: metric.value(ranks, ties) for ties in TIES}
+        sign = BETTER[metric.name]
+        least, middle, most = (
+            sign * found[ties] for ties in ("pessimistic", "expected", "optimistic")
+        )
+        assert least <= middle + 1e-12, metric.name
+        assert middle <= most + 1e-12, metric.name
+        assert metric.value(ranks) == found[metric.ties]
+    # Ties are there, and they matter.
+    assert any(metric.value(ranks, "optimistic") != metric.value(ranks, "pessimistic")
+               for metric in metrics_of(ranks, relevance))  # fmt: skip
+
+
+def test_copies_of_wrong_references_help_nobody() -> None:
+    """Counted in ranks, because shares of references change with their number."""
+    queries, references, relevance = made()
+    wrong = np.setdiff1d(np.arange(len(references)), relevance.positives.members)
+    doubled = np.concatenate([references, references[wrong]])
+    wider = Relevance(
+        len(doubled), relevance.positives, relevance.semi_positives, relevance.ignored
+    )
+    before, after = ranked(queries, references, relevance), ranked(queries, doubled, wider)
+    for name in ("recall@1", "recall@5", "recall@10", "mrr", "map", "mean_rank", "median_rank"):
+        metric = by_name(before, relevance)[name]
+        for ties in TIES:
+            worse = BETTER[name] * metric.value(after, ties)
+            assert worse <= BETTER[name] * metric.value(before, ties) + 1e-12, (name, ties)
+
+
+def by_name(ranks: Ranks, relevance: Relevance) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics_of(ranks, relevance)}
+
+
+def test_constant_embeddings_score_chance_and_no_more() -> None:
+    _, _, relevance = made()
+    queries, references = np.ones((60, 12)), np.ones((80, 12))
+    ranks = ranked(queries, references, relevance)
+    closed = constant_ranks(relevance, every_positive=True)
+    assert_close(scores(ranks, relevance), scores(closed, relevance))
+    level = chance(relevance, {"recall@1": 1, "recall@5": 5, "recall@10": 10})
+    found = scores(ranks, relevance)
+    for name in ("recall@1", "recall@5", "recall@10", "mrr", "map", "mean_rank"):
+        assert found[name]["expected"] == pytest.approx(level[name]), name
+    assert found["pssr"]["pessimistic"] == 0.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("whole", [False, True])
+def test_embeddings_that_are_no_numbers_have_no_score(value: float, whole: bool) -> None:
+    queries, references, relevance = made()
+    broken = references.copy()
+    broken[slice(None) if whole else 5] = value
+    for arguments in ((queries, broken), (broken[:60], references)):
+        with pytest.raises(VectorError, match="not finite"):
+            ranked(*arguments, relevance)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 30), (30, 1), (5, 3), (3, 9)])
+def test_few_queries_and_fewer_references_than_k(n: int, m: int) -> None:
+    rng = np.random.default_rng(2)
+    vectors = unit(rng.standard_normal((max(n, m), 4)))
+    relevance = Relevance.from_indices(rng.integers(0, m, n), m)
+    ranks = ranked(vectors[:n], vectors[:m], relevance)
+    for name, found in scores(ranks, relevance).items():
+        for value in found.values():
+            assert np.isfinite(value), name
+            if BETTER[name] > 0 or name.startswith("search_space"):
+                assert 0.0 <= value <= 1.0, name
+    assert scores(ranks, relevance)["recall@10"]["expected"] == (1.0 if m <= 10 else
+        pytest.approx(np.mean([r < 10 for r in ranks.better])))  # fmt: skip
+
+
+def test_nothing_is_an_error() -> None:
+    with pytest.raises(EvaluationError, match="nothing to evaluate"):
+        ranked(np.ones((0, 3)), np.ones((4, 3)), Relevance.from_indices(np.ones(0, int), 4))
+
+
+def test_shuffled_labels_score_near_chance() -> None:
+    rng = np.random.default_rng(3)
+    references = unit(rng.standard_normal((2000, 16)))
+    relevance = Relevance.paired(2000)
+    queries = unit(references + 0.1 * rng.standard_normal((2000, 16)))
+    assert scores(ranked(queries, references, relevance), relevance)["recall@1"]["expected"] > 0.9
+    shuffled = relevance.shuffled(rng)
+    found = scores(ranked(queries, references, shuffled), shuffled)
+    for k in (1, 5, 10):
+        level = k / 2000
+        assert abs(found[f"recall@{k}"]["expected"] - level) < 5 * (level / 2000) ** 0.5
+    assert found["pssr"]["expected"] == pytest.approx(0.5, abs=0.05)
+    assert found["median_rank"]["expected"] == pytest.approx(1000, abs=100)

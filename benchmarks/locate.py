@@ -39,7 +39,7 @@ RECIPE = (
     "a place is drawn from a normal distribution with mean and covariance of the sample photos' "
     "regional vectors, all regions together; a reference is its place plus half a draw with the "
     "covariance of single regions, each region for itself; 50 references a place on average, "
-    "within about 500 m of it; places anywhere on the Earth; unit global vectors; seed 0"
+    "within about 100 m of it; places anywhere on the Earth; unit global vectors; seed 0"
 )
 
 
@@ -128,7 +128,7 @@ def write_references(path: Path, encoder: Encoder, files: list[Path], rows: int)
         place = rng.integers(0, len(homes), count)
         made = references_of(real, place, rng).astype(np.float16).reshape(count, -1)
         coordinates = np.clip(
-            homes[place] + rng.normal(0, 0.002, (count, 2)), (-90, -180), (90, 180)
+            homes[place] + rng.normal(0, 0.0005, (count, 2)), (-90, -180), (90, 180)
         )
         store = store.append(table_of(card, made, coordinates, start))
 

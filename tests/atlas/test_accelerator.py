@@ -78,7 +78,7 @@ def test_array_files_are_plain_npy(tmp_path: Path, monkeypatch):
 @given(st.integers(1, 60), st.integers(0, 2999), st.integers(0, 2999), st.integers(1, 4))
 def test_exact_scans_of_runs_and_of_positions_agree_with_sorting(segment, k, a, b, q):
     start, stop = sorted((a, b))
-    queries = perturbed_rows(segment, np.random.default_rng(k), q)
+    queries = perturbed_rows(segment, np.random.default_rng(k), (0.97, 0.9, 0.8), q)
     scores = queries.astype(np.float64) @ segment.vectors[start:stop].astype(np.float64).T
     for rows in (slice(start, stop), np.arange(start, stop)):
         found, cosines = exact_top(segment, queries, k, rows=rows)
@@ -100,7 +100,7 @@ def test_many_blocks_give_what_one_does(segment):
         ids=np.arange(21_000),
     )
     for q in (1, 3):
-        queries = perturbed_rows(segment, np.random.default_rng(0), q)
+        queries = perturbed_rows(segment, np.random.default_rng(0), (0.97, 0.9, 0.8), q)
         found, _ = exact_top(tall, queries, 40)
         scores = queries.astype(np.float64) @ tall.vectors.astype(np.float64).T
         for row in range(q):
@@ -110,7 +110,7 @@ def test_many_blocks_give_what_one_does(segment):
 
 
 def test_the_index_finds_only_what_is_allowed(segment, accelerator):
-    queries = perturbed_rows(segment, np.random.default_rng(0), 30)
+    queries = perturbed_rows(segment, np.random.default_rng(0), (0.97, 0.9, 0.8), 30)
     chosen = np.sort(np.random.default_rng(1).choice(3000, 200, replace=False))
     found = accelerator.propose(queries, 500, lists=accelerator.lists, allowed=bitmap(chosen, 3000))
     assert np.isin(found[found >= 0], chosen).all()
@@ -121,7 +121,7 @@ def test_the_index_finds_only_what_is_allowed(segment, accelerator):
 
 def test_more_candidates_than_rows_are_padded(segment, accelerator):
     found = accelerator.propose(
-        perturbed_rows(segment, np.random.default_rng(0), 2), 9999, lists=99999
+        perturbed_rows(segment, np.random.default_rng(0), (0.97, 0.9, 0.8), 2), 9999, lists=99999
     )
     assert found.shape == (2, 3000)
     assert set(found[0]) == set(range(3000))
@@ -130,7 +130,7 @@ def test_more_candidates_than_rows_are_padded(segment, accelerator):
 
 def test_calibration_states_what_is_measured(segment, accelerator):
     found = calibrate(segment, accelerator, exact_rows=300)
-    queries = perturbed_rows(segment, np.random.default_rng(77), 120)
+    queries = perturbed_rows(segment, np.random.default_rng(77), (0.97, 0.9, 0.8), 120)
     truth, _ = exact_top(segment, queries, 100)
     effort = found.effort(100, filtered=False)
     proposed = accelerator.propose(queries, effort.candidates, lists=effort.lists)
@@ -140,6 +140,16 @@ def test_calibration_states_what_is_measured(segment, accelerator):
     assert within.recall >= 0.95
     assert found.effort(5000, filtered=False) is None
     assert Calibration.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize("similarity", [0.97, 0.6, 0.4])
+def test_the_first_rows_are_found_for_queries_of_little_likeness(segment, accelerator, similarity):
+    effort = calibrate(segment, accelerator, exact_rows=300).effort(20, filtered=False)
+    assert effort.depth == 20
+    queries = perturbed_rows(segment, np.random.default_rng(78), (similarity,), 200)
+    truth, _ = exact_top(segment, queries, 20)
+    proposed = accelerator.propose(queries, effort.candidates, lists=effort.lists)
+    assert recall(proposed, truth) >= 0.92
 
 
 def test_an_unreachable_target_leaves_no_effort(segment, accelerator):
@@ -152,13 +162,13 @@ def test_parts_that_are_scanned_anyway_are_not_calibrated(segment, accelerator):
 
 
 def test_an_atlas_too_small_is_not_calibrated(segment, accelerator):
-    little = replace(segment, ids=segment.ids[:90], vectors=segment.vectors[:90])
+    little = replace(segment, ids=segment.ids[:70], vectors=segment.vectors[:70])
     assert calibrate(little, accelerator, exact_rows=10) == Calibration((), ())
 
 
 def test_perturbed_rows_have_the_stated_cosines(segment):
     rng = np.random.default_rng(4)
-    queries = perturbed_rows(segment, rng, 9)
+    queries = perturbed_rows(segment, rng, (0.97, 0.9, 0.8), 9)
     rows = np.sort(np.random.default_rng(4).choice(3000, 9, replace=False))
     cosines = (queries * segment.vectors[rows].astype(np.float32)).sum(axis=1)
     np.testing.assert_allclose(cosines, [0.97, 0.9, 0.8] * 3, atol=2e-3)

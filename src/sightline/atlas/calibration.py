@@ -14,7 +14,7 @@ from sightline.atlas.segment import Segment
 
 TARGET_RECALL = 0.95
 DEPTHS = (20, 100, 1000)
-"""How many nearest rows recall is measured for; deeper searches are exact. A locator asks for 20."""
+"""How many nearest rows recall is measured for. A locator asks for 20; deeper ones are exact."""
 
 # Photos of one place from other headings have whitened cosines of 0.4 and less; the first twenty
 # rows, which a locator orders anew, must hold them too. Deeper lists are for what is near.

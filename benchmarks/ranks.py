@@ -26,8 +26,8 @@ import torch
 from numpy.typing import NDArray
 
 from _record import record
-from sightline.evaluation.ranks import rank
-from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval.ranks import rank
+from sightline.evaluation.retrieval.relevance import Relevance
 
 Vectors = NDArray[np.float32]
 BLOCKS = ((1024, 4096), (2048, 4096), (4096, 4096))

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sightline.evaluation.ranks import Ranks, rank
-from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval.ranks import Ranks, rank
+from sightline.evaluation.retrieval.relevance import Relevance
 
 PAIRED = {"ground", "sat", "labels"}
 SEVERAL = {"ground", "sat", "vigor_labels", "gallery_class", "query_class"}

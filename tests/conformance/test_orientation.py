@@ -10,8 +10,8 @@ import pytest
 
 from evaluation.oracle import ranks_of_scores
 from sightline.evaluation.conventions import published
-from sightline.evaluation.orientation import best_orientations
-from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval.orientation import best_orientations
+from sightline.evaluation.retrieval.relevance import Relevance
 
 from .retrieval_files import ORIENTED, read_files
 

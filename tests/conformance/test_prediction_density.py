@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.evaluation.prediction_density import SCALES_KM, prediction_density
+from sightline.evaluation.localization.prediction_density import SCALES_KM, prediction_density
 
 KEYS = {"coords", "probs", "density_default", "density_custom"}
 

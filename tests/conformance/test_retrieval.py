@@ -15,9 +15,9 @@ from sightline.evaluation.conventions import (
     published,
     published_results,
 )
-from sightline.evaluation.ranks import Ranks
-from sightline.evaluation.reduction import pssr
-from sightline.evaluation.retrieval import hit_rate, recall
+from sightline.evaluation.retrieval.per_query import hit_rate, recall
+from sightline.evaluation.retrieval.ranks import Ranks
+from sightline.evaluation.retrieval.reduction import pssr
 
 from .retrieval_files import UNIVERSITY, Case, read_cases
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sightline.evaluation.ranks import PositiveCounts, Ranks
-from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval.ranks import PositiveCounts, Ranks
+from sightline.evaluation.retrieval.relevance import Relevance
 
 
 def ranks_by_counting(

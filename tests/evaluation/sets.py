@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from sightline.evaluation.ranks import Ranks
-from sightline.evaluation.relevance import Lists, Relevance
+from sightline.evaluation.retrieval.ranks import Ranks
+from sightline.evaluation.retrieval.relevance import Lists, Relevance
 
 COUNTS = (
     "candidates",

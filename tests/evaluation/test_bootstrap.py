@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from sightline.evaluation import bootstrap_quantiles
-from sightline.evaluation.bootstrap_means import ATOMS, _atoms, resampled_means
-from sightline.evaluation.bootstrap_quantiles import resampled_quantiles
+from sightline.evaluation.uncertainty import bootstrap_quantiles
+from sightline.evaluation.uncertainty.bootstrap_means import ATOMS, _atoms, resampled_means
+from sightline.evaluation.uncertainty.bootstrap_quantiles import resampled_quantiles
 
 HALF = Fraction(1, 2)
 

@@ -9,10 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.evaluation.ranks import Ranks
-from sightline.evaluation.reduction import pssr, search_space_at_recall
-from sightline.evaluation.relevance import Relevance
-from sightline.evaluation.retrieval import (
+from sightline.evaluation.retrieval.per_query import (
     TIES,
     average_precision,
     hit_rate,
@@ -20,6 +17,9 @@ from sightline.evaluation.retrieval import (
     recall,
     reciprocal_rank,
 )
+from sightline.evaluation.retrieval.ranks import Ranks
+from sightline.evaluation.retrieval.reduction import pssr, search_space_at_recall
+from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.sanity import chance, constant_ranks
 
 

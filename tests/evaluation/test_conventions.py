@@ -25,8 +25,8 @@ from sightline.evaluation.conventions import (
     vigor_accuracy,
     visloc_printed,
 )
-from sightline.evaluation.ranks import PositiveCounts, Ranks
-from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval.ranks import PositiveCounts, Ranks
+from sightline.evaluation.retrieval.relevance import Relevance
 
 from .oracle import ranks_by_counting, ranks_of_scores
 

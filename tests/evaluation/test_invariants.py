@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sightline.errors import EvaluationError, VectorError
-from sightline.evaluation.metrics import Metric, metrics_of
-from sightline.evaluation.ranks import Ranks, rank
-from sightline.evaluation.relevance import Lists, Relevance
-from sightline.evaluation.retrieval import TIES
+from sightline.evaluation.retrieval.metrics import Metric, metrics_of
+from sightline.evaluation.retrieval.per_query import TIES
+from sightline.evaluation.retrieval.ranks import Ranks, rank
+from sightline.evaluation.retrieval.relevance import Lists, Relevance
 from sightline.evaluation.sanity import chance, constant_ranks
 
 from .sets import random_relevance, unit

@@ -10,7 +10,7 @@ from pyproj import Geod
 
 from sightline.errors import CoordinateError, EvaluationError
 from sightline.evaluation.conventions import distance_km
-from sightline.evaluation.localization import (
+from sightline.evaluation.localization.metrics import (
     THRESHOLDS_KM,
     LocalizationSettings,
     accuracy,
@@ -24,7 +24,7 @@ from sightline.evaluation.localization import (
     scores,
     within,
 )
-from sightline.evaluation.tables import read_predictions
+from sightline.evaluation.localization.tables import read_predictions
 from sightline.evaluation.uncertainty import Interval
 from sightline.geo.coordinates import EARTH_RADIUS_M
 

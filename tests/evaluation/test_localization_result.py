@@ -9,21 +9,21 @@ import pytest
 
 from report.schema import violations
 from sightline.errors import EvaluationError
-from sightline.evaluation.calibration import calibration
-from sightline.evaluation.guesses import baselines, most_frequent_place
-from sightline.evaluation.localization import (
+from sightline.evaluation.localization.calibration import calibration
+from sightline.evaluation.localization.guesses import baselines, most_frequent_place
+from sightline.evaluation.localization.metrics import (
     LocalizationSettings,
     errors_m,
     localization_intervals,
     localization_values,
 )
+from sightline.evaluation.localization.predictions import Predictions
+from sightline.evaluation.localization.tables import read_predictions
 from sightline.evaluation.localization_result import (
     NO_VALUE,
     LocalizationResult,
     evaluate_localization,
 )
-from sightline.evaluation.predictions import Predictions
-from sightline.evaluation.tables import read_predictions
 from sightline.geo.coordinates import LatLng
 from sightline.geo.distance import destination, great_circle_m
 from sightline.report.document import read_schema

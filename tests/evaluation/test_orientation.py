@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import EvaluationError, VectorError
-from sightline.evaluation import orientation
-from sightline.evaluation.orientation import best_orientations
+from sightline.evaluation.retrieval import orientation
+from sightline.evaluation.retrieval.orientation import best_orientations
 
 
 def by_hand(overhead: np.ndarray, surface: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.sign_flips import MOST_COUNTED, _flipped_sums, sign_flip_p_value
 from sightline.evaluation.uncertainty import PairedResult, interval, paired_test
+from sightline.evaluation.uncertainty.sign_flips import (
+    MOST_COUNTED,
+    _flipped_sums,
+    sign_flip_p_value,
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sightline.errors import CoordinateError, EvaluationError
-from sightline.evaluation.prediction_density import prediction_density
+from sightline.evaluation.localization.prediction_density import prediction_density
 
 # On a sphere of 6371 km a degree is 111.19 km.
 CENTRES = [(0.0, 0.0), (0.0, 1.0), (0.0, 3.0), (0.0, 180.0)]

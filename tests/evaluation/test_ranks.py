@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import EvaluationError, VectorError
-from sightline.evaluation import block_arithmetic, scan
-from sightline.evaluation.ranks import rank
-from sightline.evaluation.relevance import Relevance
-from sightline.evaluation.vectors import LanceColumn, measure, open_vectors
+from sightline.evaluation.retrieval import block_arithmetic, scan
+from sightline.evaluation.retrieval.ranks import rank
+from sightline.evaluation.retrieval.relevance import Relevance
+from sightline.evaluation.retrieval.vectors import LanceColumn, measure, open_vectors
 
 from .oracle import ranks_by_counting
 from .sets import assert_same, lattice, random_relevance, seeded_sets, unit

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import CoordinateError, EvaluationError
-from sightline.evaluation.relevance import Lists, Relevance
+from sightline.evaluation.retrieval.relevance import Lists, Relevance
 from sightline.geo.distance import destination, great_circle_m
 
 from .sets import random_relevance

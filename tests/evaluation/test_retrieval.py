@@ -11,10 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.ranks import rank
-from sightline.evaluation.reduction import kept, pssr, search_space_at_recall
-from sightline.evaluation.relevance import Relevance
-from sightline.evaluation.retrieval import (
+from sightline.evaluation.retrieval.per_query import (
     average_precision,
     hit_rate,
     k_of_percent,
@@ -22,6 +19,9 @@ from sightline.evaluation.retrieval import (
     recall,
     reciprocal_rank,
 )
+from sightline.evaluation.retrieval.ranks import rank
+from sightline.evaluation.retrieval.reduction import kept, pssr, search_space_at_recall
+from sightline.evaluation.retrieval.relevance import Relevance
 
 from .oracle import ranks_of_scores
 from .sets import random_relevance

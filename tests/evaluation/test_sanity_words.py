@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.evaluation.relevance import Relevance
-from sightline.evaluation.retrieval import TIES, hit_rate, recall
+from sightline.evaluation.retrieval.per_query import TIES, hit_rate, recall
+from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.sanity import (
     Leak,
     chance,

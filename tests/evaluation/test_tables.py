@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sightline.errors import CoordinateError, EvaluationError, SightlineError, TableError
-from sightline.evaluation.predictions import Predictions
-from sightline.evaluation.tables import read_predictions
+from sightline.evaluation.localization.predictions import Predictions
+from sightline.evaluation.localization.tables import read_predictions
 
 
 @pytest.fixture
@@ -287,7 +287,8 @@ def test_arrays_are_copied() -> None:
 
 def test_reading_predictions_needs_no_imaging_and_no_torch() -> None:
     script = (
-        "import sys, sightline.evaluation.tables, sightline.evaluation.localization_result\n"
+        "import sys\n"
+        "from sightline.evaluation import read_predictions, evaluate_localization\n"
         "print([m for m in ('PIL', 'torch', 'lance', 'faiss', 'rich') if m in sys.modules])"
     )
     found = subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -23,7 +23,6 @@ from sightline.errors import UsageError
 
 if TYPE_CHECKING:
     from sightline.evaluation import (
-        LocalizationResult,
         LocalizationSettings,
         RetrievalResult,
         RetrievalSettings,
@@ -246,7 +245,7 @@ def _scored_archive(
     file: Path,
     settings: RetrievalSettings,
     radius_m: float | None,
-    peers: Sequence[str] | str,
+    peers: Sequence[str] | Literal["all"],
 ) -> RetrievalResult:
     from sightline.evaluation import Context, evaluate_retrieval, read_archive
 
@@ -268,7 +267,7 @@ def _scored_archive(
                 radius_m=radius_m,
                 notes=archive.notes,
             ),
-            peers=peers,  # type: ignore[arg-type]
+            peers=peers,
             progress=bar,
         )
 
@@ -357,9 +356,11 @@ def _number(metric: str, value: float | None) -> str:
     return f"{100 * value:.2f} %"
 
 
-def _peers(names: str | None) -> Sequence[str] | Any:
-    if names is None or names == "all":
-        return names or ()
+def _peers(names: str | None) -> Sequence[str] | Literal["all"]:
+    if names is None:
+        return ()
+    if names == "all":
+        return "all"
     return [name.strip() for name in names.split(",") if name.strip()]
 
 

@@ -7,46 +7,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sightline.evaluation.archives import Archive, read_archive
-    from sightline.evaluation.comparison import Comparison, compare, compare_localization
-    from sightline.evaluation.localization import LocalizationSettings
+    from sightline.evaluation.comparison import Comparison, compare
+    from sightline.evaluation.localization import (
+        LocalizationSettings,
+        Predictions,
+        compare_localization,
+        read_predictions,
+    )
     from sightline.evaluation.localization_result import LocalizationResult, evaluate_localization
-    from sightline.evaluation.predictions import Predictions
-    from sightline.evaluation.ranks import Ranks, rank
-    from sightline.evaluation.relevance import Relevance
-    from sightline.evaluation.retrieval_evaluation import (
+    from sightline.evaluation.retrieval import LanceColumn, Ranks, Relevance, rank
+    from sightline.evaluation.retrieval_result import (
         Context,
         RetrievalResult,
         RetrievalSettings,
         compare_retrieval,
         evaluate_retrieval,
     )
-    from sightline.evaluation.tables import read_predictions
-
-_HOMES = {
-    "Archive": "archives",
-    "Comparison": "comparison",
-    "Context": "retrieval_evaluation",
-    "LocalizationResult": "localization_result",
-    "LocalizationSettings": "localization",
-    "Predictions": "predictions",
-    "Ranks": "ranks",
-    "Relevance": "relevance",
-    "RetrievalResult": "retrieval_evaluation",
-    "RetrievalSettings": "retrieval_evaluation",
-    "compare": "comparison",
-    "compare_localization": "comparison",
-    "compare_retrieval": "retrieval_evaluation",
-    "evaluate_localization": "localization_result",
-    "evaluate_retrieval": "retrieval_evaluation",
-    "rank": "ranks",
-    "read_archive": "archives",
-    "read_predictions": "tables",
-}
 
 __all__ = [
     "Archive",
     "Comparison",
     "Context",
+    "LanceColumn",
     "LocalizationResult",
     "LocalizationSettings",
     "Predictions",
@@ -65,8 +47,21 @@ __all__ = [
 ]
 
 
+# The light rooms first: importing torch takes seconds, and scoring a table of answers needs none.
+_ROOMS = (
+    "comparison",
+    "localization",
+    "localization_result",
+    "archives",
+    "retrieval",
+    "retrieval_result",
+)
+
+
 def __getattr__(name: str) -> object:
-    # Importing torch takes seconds; scoring a table of answers does not need it.
-    if name in _HOMES:
-        return getattr(import_module(f"sightline.evaluation.{_HOMES[name]}"), name)
+    if name in __all__:
+        for room in _ROOMS:
+            module = import_module(f"{__name__}.{room}")
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,18 +11,18 @@ from typing import Any, Literal
 import numpy as np
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.bootstrap_means import Floats
-from sightline.evaluation.calibration import Calibration, calibration
-from sightline.evaluation.doubts import doubts
-from sightline.evaluation.guesses import Baseline, baselines
-from sightline.evaluation.localization import (
+from sightline.evaluation.localization.calibration import Calibration, calibration
+from sightline.evaluation.localization.doubts import doubts
+from sightline.evaluation.localization.guesses import Baseline, baselines
+from sightline.evaluation.localization.metrics import (
     LocalizationSettings,
     errors_m,
     localization_intervals,
 )
-from sightline.evaluation.predictions import Predictions
+from sightline.evaluation.localization.predictions import Predictions
 from sightline.evaluation.schema import SCHEMA
 from sightline.evaluation.uncertainty import Interval, finite
+from sightline.evaluation.uncertainty.bootstrap_means import Floats
 from sightline.geo.coordinates import LatLng
 from sightline.version import __version__
 

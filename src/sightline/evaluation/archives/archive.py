@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import EvaluationError, SightlineError
-from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval.relevance import Relevance
 
 Array = NDArray[Any]
 Floats = NDArray[np.floating]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sightline.errors import EvaluationError
 from sightline.evaluation.conventions.outcome import Outcome
-from sightline.evaluation.ranks import Ranks
+from sightline.evaluation.retrieval.ranks import Ranks
 
 Native: TypeAlias = "bool | int | float | list[Native] | dict[str, Native] | None"
 

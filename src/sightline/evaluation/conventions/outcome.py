@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.evaluation.conventions.published import PublishedFunction
-from sightline.evaluation.ranks import PositiveCounts, Ranks
+from sightline.evaluation.retrieval.ranks import PositiveCounts, Ranks
 
 Order: TypeAlias = Literal["descending", "ascending"]
 

@@ -1,8 +1,9 @@
 """Retrieval scores as published code would return them on the same input.
 
-Input are counts (:class:`~sightline.evaluation.ranks.Ranks`), never vectors. The published code
-compares floating-point distances and leaves near ties to rounding; here the ranks come with ties
-decided, so that a number can differ from an old log by the queries whose fate rounding decided.
+Input are counts (:class:`~sightline.evaluation.retrieval.ranks.Ranks`), never vectors. The
+published code compares floating-point distances and leaves near ties to rounding; here the ranks
+come with ties decided, so that a number can differ from an old log by the queries whose fate
+rounding decided.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sightline.errors import EvaluationError
 from sightline.evaluation.conventions.layouts import LAYOUTS, Native, kept_shares, search_space
 from sightline.evaluation.conventions.outcome import Order, count
 from sightline.evaluation.conventions.published import PEERS, PUBLISHED
-from sightline.evaluation.ranks import Ranks
+from sightline.evaluation.retrieval.ranks import Ranks
 
 
 def published(

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from sightline.evaluation.ranks import PositiveCounts, Ranks
-from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval.ranks import PositiveCounts, Ranks
+from sightline.evaluation.retrieval.relevance import Relevance
 
 Counts = NDArray[np.int64]
 Doubles = NDArray[np.float64]

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import VectorError
-from sightline.evaluation.vectors import Vectors, VectorsLike, blocks, open_vectors
+from sightline.evaluation.retrieval.vectors import Vectors, VectorsLike, blocks, open_vectors
 
 Doubles = NDArray[np.float64]
 _Float = TypeVar("_Float", bound=np.floating)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluation.relevance import Relevance
+from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.sanity.collapse import Collapse, alarm
 from sightline.evaluation.sanity.leakage import Leak
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.bootstrap_means import Floats, Labels, resampled_means
-from sightline.evaluation.bootstrap_quantiles import resampled_quantiles
-from sightline.evaluation.sign_flips import sign_flip_p_value
+from sightline.evaluation.uncertainty.bootstrap_means import Floats, Labels, resampled_means
+from sightline.evaluation.uncertainty.bootstrap_quantiles import resampled_quantiles
+from sightline.evaluation.uncertainty.sign_flips import sign_flip_p_value
 
 Statistic = Literal["mean", "median"] | float
 """What is measured: the mean, the median, or the smallest value that a share in (0, 1] reaches."""

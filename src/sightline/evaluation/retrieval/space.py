@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sightline.evaluation.block_arithmetic import pair_products
-from sightline.evaluation.relevance import Indices
-from sightline.evaluation.vectors import Measured, Vectors
+from sightline.evaluation.retrieval.block_arithmetic import pair_products
+from sightline.evaluation.retrieval.relevance import Indices
+from sightline.evaluation.retrieval.vectors import Measured, Vectors
 
 Distance: TypeAlias = Literal["euclidean", "cosine", "dot"]
 

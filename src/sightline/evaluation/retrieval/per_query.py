@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.ranks import Ranks
+from sightline.evaluation.retrieval.ranks import Ranks
 
 Ties: TypeAlias = Literal["expected", "optimistic", "pessimistic"]
 TIES: tuple[Ties, ...] = ("expected", "optimistic", "pessimistic")

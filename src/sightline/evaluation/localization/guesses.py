@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sightline.evaluation.localization import LocalizationSettings, errors_m, localization_values
-from sightline.evaluation.predictions import Predictions
+from sightline.evaluation.localization.metrics import (
+    LocalizationSettings,
+    errors_m,
+    localization_values,
+)
+from sightline.evaluation.localization.predictions import Predictions
 from sightline.evaluation.uncertainty import finite
 from sightline.geo.coordinates import EARTH_RADIUS_M, FloatArray, LatLng, unit_vectors
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sightline.evaluation.block_arithmetic import (
+from sightline.evaluation.retrieval.block_arithmetic import (
     above,
     only_in_second,
     pair_products,
@@ -27,8 +27,8 @@ from sightline.evaluation.block_arithmetic import (
     row_counts,
     total,
 )
-from sightline.evaluation.relevance import Indices, Lists
-from sightline.evaluation.space import PAIRS_BYTES, UNIT_ROUNDOFF_32, Space
+from sightline.evaluation.retrieval.relevance import Indices, Lists
+from sightline.evaluation.retrieval.space import PAIRS_BYTES, UNIT_ROUNDOFF_32, Space
 
 Progress: TypeAlias = Callable[[int, int], None]
 

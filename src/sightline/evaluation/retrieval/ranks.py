@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import EvaluationError, VectorError
-from sightline.evaluation.relevance import Lists, Relevance
-from sightline.evaluation.scan import Intervals, Markers, Progress, Scan, scan
-from sightline.evaluation.space import Distance, Space
-from sightline.evaluation.vectors import Measured, Vectors, VectorsLike, measure, open_vectors
+from sightline.evaluation.retrieval.relevance import Lists, Relevance
+from sightline.evaluation.retrieval.scan import Intervals, Markers, Progress, Scan, scan
+from sightline.evaluation.retrieval.space import Distance, Space
+from sightline.evaluation.retrieval.vectors import (
+    Measured,
+    Vectors,
+    VectorsLike,
+    measure,
+    open_vectors,
+)
 
 Counts = NDArray[np.int64]
 
@@ -92,8 +98,8 @@ def rank(
 ) -> Ranks:
     """Count, for every query, the references that are closer than its best positive, or as close.
 
-    Exact up to ties that rounding decides (see :mod:`sightline.evaluation.scan`), in memory for two
-    blocks of vectors and one of scores, whatever n and m are.
+    Ties are decided (see :mod:`sightline.evaluation.retrieval.space`); memory holds two blocks of
+    vectors and one of scores, whatever n and m are.
 
     Args:
         queries: float16, float32 or float64 (n, d), in memory, mapped, or a Lance column.

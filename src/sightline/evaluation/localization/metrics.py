@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.bootstrap_means import Floats
-from sightline.evaluation.predictions import as_answers
+from sightline.evaluation.localization.predictions import as_answers
 from sightline.evaluation.uncertainty import CONFIDENCE, RESAMPLES, Interval, interval
+from sightline.evaluation.uncertainty.bootstrap_means import Floats
 from sightline.geo.coordinates import FloatArray, as_coordinates
 from sightline.geo.distance import geodesic_m, great_circle_m
 

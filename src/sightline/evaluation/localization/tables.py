@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline.errors import CoordinateError, SightlineError, TableError
-from sightline.evaluation.predictions import Flags, Predictions, Texts
+from sightline.evaluation.localization.predictions import Flags, Predictions, Texts
 from sightline.geo.coordinates import FloatArray, as_coordinates
 from sightline.tabular import located, missing_columns, number_of, read_rows, text_of, unusable
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from sightline.evaluation.bootstrap_means import Floats, Labels
+from sightline.evaluation.uncertainty.bootstrap_means import Floats, Labels
 
 _NUMBERS_AT_ONCE = 2_000_000
 # A sum strays this many standard deviations from its mean about once in 10^15 draws.

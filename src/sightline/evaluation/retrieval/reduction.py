@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.ranks import Ranks
-from sightline.evaluation.retrieval import PerQuery, Ties, rank_of_best
+from sightline.evaluation.retrieval.per_query import PerQuery, Ties, rank_of_best
+from sightline.evaluation.retrieval.ranks import Ranks
 
 
 def kept(ranks: Ranks, ties: Ties = "pessimistic") -> PerQuery:

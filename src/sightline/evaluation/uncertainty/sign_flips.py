@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import bdtr
 
-from sightline.evaluation.bootstrap_means import Floats
+from sightline.evaluation.uncertainty.bootstrap_means import Floats
 
 MOST_COUNTED = 16
 """Up to this many differences other than 0, all their flips are counted."""

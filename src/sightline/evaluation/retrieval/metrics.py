@@ -8,10 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from sightline.evaluation.ranks import Ranks
-from sightline.evaluation.reduction import kept, pssr
-from sightline.evaluation.relevance import Relevance
-from sightline.evaluation.retrieval import (
+from sightline.evaluation.retrieval.per_query import (
     PerQuery,
     Ties,
     average_precision,
@@ -21,6 +18,9 @@ from sightline.evaluation.retrieval import (
     recall,
     reciprocal_rank,
 )
+from sightline.evaluation.retrieval.ranks import Ranks
+from sightline.evaluation.retrieval.reduction import kept, pssr
+from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.uncertainty import Statistic, statistic_of
 
 KS = (1, 5, 10)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from scipy.special import bdtr
 
-from sightline.evaluation.bootstrap_means import Floats
-from sightline.evaluation.calibration import Calibration
-from sightline.evaluation.guesses import Baseline
-from sightline.evaluation.localization import Earth, accuracy_name, errors_m
-from sightline.evaluation.predictions import Predictions
+from sightline.evaluation.localization.calibration import Calibration
+from sightline.evaluation.localization.guesses import Baseline
+from sightline.evaluation.localization.metrics import Earth, accuracy_name, errors_m
+from sightline.evaluation.localization.predictions import Predictions
+from sightline.evaluation.uncertainty.bootstrap_means import Floats
 
 _SWAPPED_IS_BETTER = 5.0
 _FEWEST_FOR_SWAPPED = 5

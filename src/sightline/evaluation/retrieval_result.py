@@ -18,17 +18,20 @@ from sightline.evaluation.conventions import (
     published_results,
 )
 from sightline.evaluation.conventions import conventions as convention_shares
-from sightline.evaluation.metrics import (
+from sightline.evaluation.retrieval.metrics import (
     REQUIRED_RECALLS,
     Metric,
     metrics_of,
     recall_depths,
     search_space_name,
 )
-from sightline.evaluation.ranks import Ranks, rank
-from sightline.evaluation.reduction import pssr, search_space_at_recall
-from sightline.evaluation.relevance import Relevance
-from sightline.evaluation.retrieval import TIES, PerQuery, recall
+from sightline.evaluation.retrieval.per_query import TIES, PerQuery, recall
+from sightline.evaluation.retrieval.ranks import Ranks, rank
+from sightline.evaluation.retrieval.reduction import pssr, search_space_at_recall
+from sightline.evaluation.retrieval.relevance import Relevance
+from sightline.evaluation.retrieval.scan import Progress
+from sightline.evaluation.retrieval.space import Distance
+from sightline.evaluation.retrieval.vectors import Vectors, VectorsLike, measure, open_vectors
 from sightline.evaluation.sanity import (
     Collapse,
     Leak,
@@ -46,9 +49,7 @@ from sightline.evaluation.sanity import (
     tie_warnings,
     unanswerable_warnings,
 )
-from sightline.evaluation.scan import Progress
 from sightline.evaluation.schema import SCHEMA
-from sightline.evaluation.space import Distance
 from sightline.evaluation.uncertainty import (
     CONFIDENCE,
     RESAMPLES,
@@ -56,7 +57,6 @@ from sightline.evaluation.uncertainty import (
     finite,
     interval,
 )
-from sightline.evaluation.vectors import Vectors, VectorsLike, measure, open_vectors
 from sightline.version import __version__
 
 # So many queries tell what shuffled labels score.

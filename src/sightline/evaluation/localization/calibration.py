@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sightline.evaluation.bootstrap_means import Floats
-from sightline.evaluation.predictions import Predictions
+from sightline.evaluation.localization.predictions import Predictions
+from sightline.evaluation.uncertainty.bootstrap_means import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
         RetrievalSettings,
     )
 
+# A table of groups has one line each; these say least there.
+_LEFT_OUT_OF_GROUPS = {"mean_error_km", "mean_error_km_of_answered", "score"}
+
 evaluate = typer.Typer(
     name="evaluate",
     help="Score anyone's embeddings or answers: ties decided, intervals, baselines, no flattery.",
@@ -298,9 +301,13 @@ def _show(document: dict[str, Any]) -> None:
         )
     say(f"{printable(document['name'])}: {what}", style="bold")
     out.print(_metrics_table(document))
-    for name, values in document.get("conventions", {}).items():
+    for column, values in document.get("groups", {}).items():
+        out.print(_groups_table(column, values))
+    if document["conventions"]:
+        say("  what published code would say:")
+    for name, values in document["conventions"].items():
         shown = ", ".join(f"{metric} {_number(metric, v)}" for metric, v in values.items())
-        say(f"  {name:14}  {shown}", style="dim")
+        say(f"    {name:14}  {shown}", style="dim")
 
 
 def _metrics_table(document: dict[str, Any]) -> Table:
@@ -324,6 +331,19 @@ def _metrics_table(document: dict[str, Any]) -> Table:
         if policies:
             cells += [_number(name, policies[p][name]) for p in ("pessimistic", "optimistic")]
         table.add_row(f"  {name}", *cells)
+    return table
+
+
+def _groups_table(column: str, values: Mapping[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column(f"  {printable(column)}", overflow="fold")
+    table.add_column("photos", justify="right")
+    metrics = [m for m in next(iter(values.values()))["metrics"] if m not in _LEFT_OUT_OF_GROUPS]
+    for metric in metrics:
+        table.add_column(metric.removeprefix("accuracy@"), justify="right", no_wrap=True)
+    for value, group in values.items():
+        numbers = (_number(metric, group["metrics"][metric]["value"]) for metric in metrics)
+        table.add_row(f"  {printable(value)}", f"{group['n']:,}", *numbers)
     return table
 
 

@@ -353,7 +353,7 @@ def evaluate_retrieval(
             *tie_warnings(forward.policies, baselines["random"], relevance.queries),
             *unanswerable_warnings(relevance),
             *_length_warnings(given, settings),
-            *_leak_warnings(content, place, relevance, context, settings),
+            *_leak_warnings(collapse, content, place, relevance, context, settings),
             *_swap_warnings(context),
             *context.notes,
         ],
@@ -450,6 +450,7 @@ def _same_place_m(settings: RetrievalSettings) -> float:
 
 
 def _leak_warnings(
+    collapse: tuple[Collapse, Collapse],
     content: Leak,
     place: Leak | None,
     relevance: Relevance,
@@ -460,7 +461,8 @@ def _leak_warnings(
     return leakage_warnings(
         relevance.queries,
         content=content if hashed else None,
-        vectors=content,
+        # Where everything is one vector, that a query has it says nothing of the photos.
+        vectors=None if alarm(*collapse) else content,
         place=None if settings.same_place_m is None else place,
         radius_m=settings.same_place_m,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,16 @@ from PIL import Image
 from sightline.imagery import ExifPlace
 from sightline.locating import Candidate, Estimate, LocatedPhoto
 
+from .browsing import chromium
+
 LUND = (55.7040, 13.1920)
 MakeEstimate = Callable[..., Estimate]
 MakeResult = Callable[..., LocatedPhoto]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    yield from chromium()
 
 
 @pytest.fixture

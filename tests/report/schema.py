@@ -1,4 +1,4 @@
-"""As much of JSON Schema 2020-12 as locate.schema.json uses; an unknown keyword is an error."""
+"""As much of JSON Schema 2020-12 as our schemas use; an unknown keyword is an error."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _SILENT = {"$schema", "$defs", "title", "description"}
 _CHECKED = {
-    "$ref", "anyOf", "const", "enum", "items", "maximum", "minimum", "pattern", "properties",
-    "required", "type",
+    "$ref", "additionalProperties", "anyOf", "const", "enum", "items", "maximum", "minimum",
+    "pattern", "properties", "required", "type",
 }  # fmt: skip
 
 
@@ -35,7 +35,8 @@ def _check(value: Any, rule: dict[str, Any], root: dict[str, Any], where: str):
     if "anyOf" in rule:
         answers = [list(_check(value, one, root, where)) for one in rule["anyOf"]]
         if all(answers):
-            yield from answers[-1]
+            # What it most likely is meant to be is what it breaks least.
+            yield from min(reversed(answers), key=len)
     if "const" in rule and value != rule["const"]:
         yield f"{where}: {value!r} is not {rule['const']!r}"
     if "enum" in rule and value not in rule["enum"]:
@@ -52,9 +53,9 @@ def _check(value: Any, rule: dict[str, Any], root: dict[str, Any], where: str):
         for name in rule.get("required", ()):
             if name not in value:
                 yield f"{where}: {name} is missing"
-        for name, inner in rule.get("properties", {}).items():
-            if name in value:
-                yield from _check(value[name], inner, root, f"{where}.{name}")
+        for name, item in value.items():
+            inner = rule.get("properties", {}).get(name, rule.get("additionalProperties", {}))
+            yield from _check(item, inner, root, f"{where}.{name}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _check(item, rule.get("items", {}), root, f"{where}[{index}]")

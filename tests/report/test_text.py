@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.report.text import coordinates_text, distance_text, embedded_json, visible
+from sightline.report.text import (
+    coordinates_text,
+    count_text,
+    distance_text,
+    embedded_json,
+    file_name,
+    visible,
+)
 
 anything = st.text(st.characters(codec=None))
 
@@ -68,3 +75,16 @@ def test_distances_read_well(metres: float, text: str) -> None:
 
 def test_coordinates_have_six_decimals_and_no_negative_zero() -> None:
     assert coordinates_text(-0.0000001, 13.5) == "0.000000, 13.500000"
+
+
+def test_counts_agree_with_their_words() -> None:
+    assert count_text(1, "query has", "queries have") == "1 query has"
+    assert count_text(0, "query has", "queries have") == "0 queries have"
+    assert count_text(2003, "query has", "queries have") == "2,003 queries have"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("a/b.npz", "b.npz"), (r"C:\a\b.npz", "b.npz"), ("a/", "a/"), ("a", "a")]
+)
+def test_file_names_are_the_last_part_of_a_path(path: str, name: str) -> None:
+    assert file_name(path) == name

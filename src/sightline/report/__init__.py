@@ -1,6 +1,9 @@
-"""Answers for people and for other programs: HTML, JSON, GeoJSON, KML, notebooks, place names."""
+"""Answers and evaluations for people and for other programs: HTML, JSON, GeoJSON, KML, figures."""
 
 from sightline.report.document import SCHEMA, json_schema, locate_document
+from sightline.report.evaluation_document import evaluation_json_schema
+from sightline.report.evaluation_html import evaluation_report_html, write_evaluation_report
+from sightline.report.figures import save_figures
 from sightline.report.geojson import feature_collection, write_geojson
 from sightline.report.html import report_html, write_report
 from sightline.report.kml import kml_text, write_kml
@@ -14,6 +17,8 @@ __all__ = [
     "PlaceName",
     "Provenance",
     "estimate_html",
+    "evaluation_json_schema",
+    "evaluation_report_html",
     "feature_collection",
     "json_schema",
     "kml_text",
@@ -22,6 +27,8 @@ __all__ = [
     "place_name",
     "place_names",
     "report_html",
+    "save_figures",
+    "write_evaluation_report",
     "write_geojson",
     "write_kml",
     "write_report",

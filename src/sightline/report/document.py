@@ -52,7 +52,12 @@ def locate_document(
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the document."""
-    text = files("sightline.report").joinpath("assets/locate.schema.json").read_text("utf-8")
+    return read_schema("locate.schema.json")
+
+
+def read_schema(name: str) -> dict[str, Any]:
+    """Return a schema of ``assets``."""
+    text = files("sightline.report").joinpath("assets", name).read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 

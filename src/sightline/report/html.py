@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.resources import files
+from datetime import datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +17,7 @@ from sightline.report.circles import circle_polygon
 from sightline.report.document import locate_document
 from sightline.report.map_svg import map_svg
 from sightline.report.outlines import outlines_json
+from sightline.report.page import asset_text, moment_text, security_policy
 from sightline.report.templating import environment
 from sightline.report.text import distance_text, embedded_json
 from sightline.report.thumbnails import Thumbnail, thumbnail
@@ -83,20 +80,17 @@ def report_html(
         _photo(number, photo, _picture_of(result), sizes, seen)
         for number, (photo, result) in enumerate(zip(document["photos"], results, strict=True), 1)
     ]
-    style, script = (
-        _asset("leaflet/leaflet.css", "report.css"),
-        _asset("leaflet/leaflet.js", "report.js"),
-    )
-    moment = (created or datetime.now(UTC)).astimezone(UTC)
+    style = asset_text("leaflet/leaflet.css", "page.css", "report.css")
+    script = asset_text("leaflet/leaflet.js", "report.js")
     return (
         environment()
         .get_template("report.html.jinja")
         .render(
             photos=photos,
             document=document,
-            created=moment.strftime("%Y-%m-%d %H:%M UTC"),
+            created=moment_text(created),
             tally=_tally(photos),
-            policy=_policy(style, script),
+            policy=security_policy(style, script),
             style=Markup(style),  # noqa: S704 - our own files
             script=Markup(script),  # noqa: S704 - our own files
             maps=Markup(embedded_json([p["map"] for p in photos])),  # noqa: S704 - escaped there
@@ -193,26 +187,6 @@ def _tally(photos: Sequence[dict[str, Any]]) -> dict[str, int]:
     for photo in photos:
         counts[photo["status"]] += 1
     return counts
-
-
-def _asset(*names: str) -> str:
-    folder = files("sightline.report").joinpath("assets")
-    text = "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
-    # Leaflet names pictures and a source map beside itself; here there is no such place.
-    return re.sub(r"url\([^)]*\)", "none", re.sub(r"(?m)^//# sourceMappingURL=.*$", "", text))
-
-
-def _policy(style: str, script: str) -> str:
-    """Content-Security-Policy: our own style and script by hash, embedded pictures, no more."""
-    return (
-        "default-src 'none'; img-src data:; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
 
 
 def _picture_of(result: LocatedPhoto) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sightline.report.text import coordinates_text, distance_text, visible
+from sightline.report.text import coordinates_text, distance_text, file_name, visible
 
 
 @cache
@@ -24,7 +24,7 @@ def environment() -> Environment:
         "visible": visible,
         "distance": distance_text,
         "coordinates": _coordinates,
-        "file_name": _file_name,
+        "file_name": file_name,
         "sentence": _sentence,
     }
     return made
@@ -37,8 +37,3 @@ def _coordinates(place: dict[str, Any]) -> str:
 def _sentence(text: str) -> str:
     """``text`` with a full stop, if it has no mark of its own."""
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _file_name(path: str) -> str:
-    """The last part of a path of any system, or all of it where that is empty."""
-    return path.replace("\\", "/").rsplit("/", 1)[-1] or path

@@ -42,6 +42,16 @@ def embedded_json(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def file_name(path: str) -> str:
+    """Return the last part of a path of any system, or all of it where that is empty."""
+    return path.replace("\\", "/").rsplit("/", 1)[-1] or path
+
+
+def count_text(number: int, one: str, many: str) -> str:
+    """Return a number with the words that belong to it: ``1 query has``, ``2,003 queries have``."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def distance_text(distance_m: float) -> str:
     """Return a distance for people: ``8 m``, ``3.4 km``, ``2,100 km``."""
     if distance_m < 999.5:

@@ -20,7 +20,7 @@ from sightline.errors import EvaluationError, VectorError
 Floats = NDArray[np.float64]
 
 _BLOCK_BYTES = 64 * 2**20
-# A correlation by Fourier transform errs by a few log2(width) units of rounding of |o| |s|.
+# A correlation by Fourier transform errs by a few log2(width) units of rounding of ‖o‖ ‖s‖.
 _ROUNDINGS = 8
 
 
@@ -43,7 +43,7 @@ def best_orientations(overhead: ArrayLike, surface: ArrayLike) -> Orientations:
 
     With c(t) the sum over channels, rows and columns w of o[.., (t + w) mod W] s[.., w], the shift
     is the first t with the highest c; correlations that rounding alone tells apart count as equal.
-    The distance is 2 - 2 c(t) / (|crop of o at t| |s|).
+    The distance is 2 - 2 c(t) / (‖crop of o at t‖ ‖s‖).
 
     Args:
         overhead: Features (a, channels, height, W) of unrolled overhead images.
@@ -117,7 +117,7 @@ def _correlations(overhead: Floats, conjugate: NDArray[np.complex128]) -> Floats
 
 
 def _first_highest(correlation: Floats, size: Floats) -> NDArray[np.int64]:
-    """First shift (a, b) whose c, (a, b, W), is the highest up to rounding; ``size`` is |o| |s|."""
+    """First shift (a, b) whose c, (a, b, W), is the highest up to rounding; ``size`` is ‖o‖ ‖s‖."""
     width = correlation.shape[2]
     slack = _ROUNDINGS * (1.0 + np.log2(width)) * np.finfo(np.float64).eps * size
     highest = correlation.max(axis=2)

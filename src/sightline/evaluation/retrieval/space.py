@@ -2,9 +2,9 @@
 
 What is a tie: two scores of one query that rounding alone could have made different. A stored
 component carries two roundings, of its value and of the division by the length, so it is off by at
-most 2u (u = 2^-24 for float32); a dot product of two such vectors by at most 4u |q| |r| (Higham,
+most 2u (u = 2^-24 for float32); a dot product of two such vectors by at most 4u ‖q‖ ‖r‖ (Higham,
 *Accuracy and Stability of Numerical Algorithms*, 2002, section 3.1, with sums in float64), and the
-difference of two of them by 8u |q| |r|. Identical vectors have, in float64, scores that differ by
+difference of two of them by 8u ‖q‖ ‖r‖. Identical vectors have, in float64, scores that differ by
 less, whatever block they fall in: they are always tied. Numbers of float16 are taken as they stand.
 """
 
@@ -36,18 +36,18 @@ PAIRS_BYTES = 64 * 2**20
 class Space:
     """How two vectors are compared: ``score = q . (w r) + b``, the larger the closer.
 
-    For squared Euclidean distance, w = 1 and b = -|r|^2 / 2: |q|^2 - 2 score is the distance. Among
-    vectors of length 1, b is the same for all and is left out. For cosine, w = 1 / |r|.
+    For squared Euclidean distance, w = 1 and b = -‖r‖² / 2: ‖q‖² - 2 score is the distance. Among
+    vectors of length 1, b is the same for all and is left out. For cosine, w = 1 / ‖r‖.
 
     Attributes:
         queries: (n, d).
         references: (m, d).
         weights: float64 (m,), w; None for 1.
         biases: float64 (m,), b; None for 0.
-        query_norms: float64 (n,), |q|.
-        score_norms: float64 (m,), what the error of a score grows with beside |q|: |w r|.
+        query_norms: float64 (n,), ‖q‖.
+        score_norms: float64 (m,), what the error of a score grows with beside ‖q‖: ‖w r‖.
         tolerance: Relative tie tolerance: scores of query q that differ by no more than this times
-            |q| |w r| (and |b|) are tied.
+            ‖q‖ ‖w r‖ (and the size of b) are tied.
     """
 
     queries: Vectors

@@ -30,7 +30,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ class Collapse:
     near_duplicates: float
     effective_rank: float | None
     uniformity: float | None
-    digests: NDArray[np.bytes_] = field(repr=False)
+    digests: NDArray[Any] = field(repr=False)
 
     def to_json(self) -> dict[str, float | None]:
         """Return what the document shows."""
@@ -171,7 +171,7 @@ def _reasons(side: Collapse, name: str) -> list[str]:
 
 def _one_pass(
     vectors: Vectors, probes: NDArray[np.int64], name: str
-) -> tuple[NDArray[np.bytes_], Doubles]:
+) -> tuple[NDArray[Any], Doubles]:
     """Return a digest of each row, and each probe's cosine distance to the nearest earlier row.
 
     Args:
@@ -204,7 +204,7 @@ def _one_pass(
     return digests, np.where(nearest == probes, np.inf, distance)
 
 
-def row_digests(rows: NDArray[np.floating]) -> NDArray[np.bytes_]:
+def row_digests(rows: NDArray[np.floating]) -> NDArray[Any]:
     """Hash the numbers of each row: equal numbers give equal hashes, whatever their type.
 
     Args:

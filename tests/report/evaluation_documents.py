@@ -484,7 +484,7 @@ def _moved(truth: np.ndarray, bearing: np.ndarray, km: np.ndarray) -> np.ndarray
     lat, lon, angle, turn = (
         np.radians(truth[:, 0]),
         np.radians(truth[:, 1]),
-        km / 6371.0088,
+        km / 6371.0,
         np.radians(bearing),
     )
     there = np.arcsin(np.sin(lat) * np.cos(angle) + np.cos(lat) * np.sin(angle) * np.cos(turn))

@@ -245,7 +245,7 @@ def test_what_was_done_is_said_in_words(pages: dict[str, str]) -> None:
     assert "2 queries have no true reference at all and count as missed." in shown
     assert "There are no intervals: nothing was resampled." in shown
     shown = words(pages["localization"])
-    assert "great-circle distances on a sphere of radius 6,371.0088 km" in shown
+    assert "great-circle distances on a sphere of radius 6,371 km" in shown
     assert "2 photos have no answer: within no distance of the truth" in shown
     assert "bootstrap resamples by place (123 groups), seed 0." in shown
     assert "geodesic distances on the WGS84 ellipsoid" in words(pages["minimal localization"])

@@ -304,10 +304,23 @@ def _show(document: dict[str, Any]) -> None:
     for column, values in document.get("groups", {}).items():
         out.print(_groups_table(column, values))
     if document["conventions"]:
-        say("  what published code would say:")
-    for name, values in document["conventions"].items():
-        shown = ", ".join(f"{metric} {_number(metric, v)}" for metric, v in values.items())
-        say(f"    {name:14}  {shown}", style="dim")
+        out.print(_conventions_table(document))
+
+
+def _conventions_table(document: dict[str, Any]) -> Table:
+    """The honest numbers first, and below them what published code would say of the same input."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("  counted as")
+    ours = {name: found["value"] for name, found in document["metrics"].items()}
+    said = document["conventions"]
+    # A metric of one peer alone has no column; the JSON document holds it.
+    columns = [name for name in ours if sum(name in values for values in said.values()) > 1]
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for peer, values in {"sightline": ours, **said}.items():
+        cells = [_number(name, values.get(name)) for name in columns]
+        table.add_row(f"  {peer}", *cells, style="bold" if peer == "sightline" else "dim")
+    return table
 
 
 def _metrics_table(document: dict[str, Any]) -> Table:

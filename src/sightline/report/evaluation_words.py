@@ -21,7 +21,7 @@ _TIES = {
     "pessimistic": "Ties count as misses.",
 }
 _EARTHS = {
-    "sphere": "Errors are great-circle distances on a sphere of radius 6,371.0088 km.",
+    "sphere": "Errors are great-circle distances on a sphere of radius 6,371 km.",
     "geodesic": "Errors are geodesic distances on the WGS84 ellipsoid.",
 }
 _DISTANCES = {"euclidean": "Euclidean"}

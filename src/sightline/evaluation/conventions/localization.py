@@ -14,14 +14,9 @@ from sightline.evaluation.conventions.published_localization import (
     LOCALIZATION_PEERS,
     PublishedLocalization,
 )
+from sightline.evaluation.localization.metrics import HIGHEST_SCORE, SCORE_DECAY_KM
 from sightline.geo.coordinates import as_coordinates
 from sightline.geo.distance import geodesic_m, great_circle_m
-
-SCORE_DECAY_KM = 1492.7
-"""Where the GeoGuessr-style score 5000 exp(-d / decay) has fallen to 1/e."""
-
-_HIGHEST_SCORE = 5000
-
 
 VIGOR_EARTH_RADIUS_M = 6_371_004.0
 
@@ -225,7 +220,7 @@ def _within(row: PublishedLocalization, distances: NDArray[np.float64], threshol
 
 
 def _scores(row: PublishedLocalization, distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    scores = _HIGHEST_SCORE * np.exp(-distances / SCORE_DECAY_KM)
+    scores = HIGHEST_SCORE * np.exp(-distances / SCORE_DECAY_KM)
     return np.round(scores) if row.score == "rounded" else scores
 
 
@@ -233,7 +228,7 @@ def _score(row: PublishedLocalization, distances: NDArray[np.float64]) -> float:
     if not row.single:
         return float(np.mean(_scores(row, distances)))
     # Torch's own exponential and order of summing, since they decide the last bit of float32.
-    total = _HIGHEST_SCORE * torch.exp(-torch.from_numpy(distances) / SCORE_DECAY_KM).sum()
+    total = HIGHEST_SCORE * torch.exp(-torch.from_numpy(distances) / SCORE_DECAY_KM).sum()
     return _single_mean(total, len(distances))
 
 

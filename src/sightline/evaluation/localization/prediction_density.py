@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sightline.errors import EvaluationError
+from sightline.evaluation.localization.metrics import PUBLISHED_EARTH_RADIUS_M
 from sightline.geo.coordinates import as_coordinates
 from sightline.geo.distance import great_circle_m
 
 SCALES_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
-
-_EARTH_RADIUS_M = 6_371_000.0
 
 
 def prediction_density(
@@ -64,7 +63,7 @@ def prediction_density(
             f"cell must be between 0 and {len(shares) - 1}. Got {chosen}.",
             hint="Name a cell by its row in centres.",
         )
-    distance_km = great_circle_m(places[chosen], places, radius_m=_EARTH_RADIUS_M) / 1000.0
+    distance_km = great_circle_m(places[chosen], places, radius_m=PUBLISHED_EARTH_RADIUS_M) / 1000.0
     return np.asarray((distance_km <= scales[:, None]) @ shares)
 
 

@@ -75,7 +75,7 @@ class Collapse:
             effective rank: a measure of effective dimensionality*, EUSIPCO 2007, definition 1) of a
             sample of directions, less their mean: a common offset changes no order of distances
             and would hide what does. 0 for vectors that do not differ; None for a single one.
-        uniformity: log of the mean of exp(-2 |x - y|²) over pairs of a sample of directions (Wang &
+        uniformity: log of the mean of exp(-2 ‖x - y‖²) over pairs of a sample of directions (Wang &
             Isola, *Understanding Contrastive Representation Learning through Alignment and
             Uniformity on the Hypersphere*, ICML 2020, section 4.1.2, t = 2): 0 for one point, about
             -4 for all directions. None for a single vector.

@@ -36,10 +36,9 @@ def ranks_by_counting(
     scores = np.array([(given * query).sum(axis=1) for query in asked])
     sizes = np.array([np.sqrt((query * query).sum()) * lengths for query in asked])
     if distance == "euclidean":
-        half = lengths**2 / 2
-        if np.abs(lengths - 1).max() > 1e-6:
-            scores = scores - half
-            sizes = sizes + half
+        # Half of |q|^2 less the squared distance.
+        scores = scores - lengths**2 / 2
+        sizes = sizes + lengths**2 / 2
     return ranks_of_scores(scores, relevance, tolerance * sizes, tolerance)
 
 

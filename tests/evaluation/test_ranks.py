@@ -121,19 +121,19 @@ def test_vectors_that_differ_by_rounding_only_are_tied(dimension: int) -> None:
 
 
 def test_scores_a_millionth_apart_are_no_tie() -> None:
-    # Whole numbers over 1024 with a squared length of 2^20: scores are multiples of 2^-20.
-    a = np.zeros((1, 16), np.float32)
-    a[0, 0] = 1.0
-    near = np.array([[1023, 45, 4, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]], np.float32)
-    near[0, -1] = np.sqrt(2**20 - (near**2).sum())
-    nearer = near.copy()
-    nearer[0, :2] = near[0, 1], near[0, 0]
-    query = unit(np.array([[1.0, 1.0 + 2.0**-20] + [0.0] * 14], np.float64))
-    ranks = rank(query, np.concatenate([near, nearer]) / 1024, Relevance.from_indices([0], 2))
-    assert (ranks.better.item(), ranks.tied.item()) == (1, 0)
+    # Whole numbers over 1024, about 1 long: scores are multiples of 2^-20, twice the tolerance.
+    query = np.array([[512, 513, 720, 0]], np.float32) / 1024
+    references = np.array([[100, 101, 1013, 35], [101, 100, 1013, 35]], np.float32) / 1024
+    assert float((query @ references.T @ [1, -1]).item()) == 2.0**-20
+    for own, better in ((0, 0), (1, 1)):
+        ranks = rank(query, references, Relevance.from_indices([own], 2))
+        assert (ranks.better.item(), ranks.tied.item()) == (better, 0)
+    # A quarter of that is a tie.
+    references[1] = references[0] + np.array([0, -(2.0**-22) * 2, 0, 0], np.float32)
+    assert rank(query, references, Relevance.from_indices([1], 2)).tied.item() == 1
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e12, 1e30])
+@pytest.mark.parametrize("scale", [1e-160, 1e-30, 1e-12, 1e12, 1e30, 1e160, 1e300])
 @pytest.mark.parametrize("distance", ["euclidean", "cosine", "dot"])
 def test_scale_does_not_matter(scale: float, distance: str) -> None:
     rng = np.random.default_rng(5)
@@ -144,6 +144,82 @@ def test_scale_does_not_matter(scale: float, distance: str) -> None:
         queries * scale, references * scale, relevance, distance=distance, every_positive=True
     )
     assert_same(plain, scaled)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [(1.0, 1e-40), (1e-40, 1.0), (1e150, 1e-150), (1, 1e39)]
+)
+@pytest.mark.parametrize("distance", ["cosine", "dot"])
+def test_each_side_may_have_a_scale_of_its_own(left: float, right: float, distance: str) -> None:
+    rng = np.random.default_rng(6)
+    queries, references = rng.standard_normal((40, 8)), rng.standard_normal((50, 8))
+    relevance = random_relevance(rng, 40, 50)
+    plain = rank(queries, references, relevance, distance=distance)
+    scaled = rank(queries * left, references * right, relevance, distance=distance)
+    assert_same(plain, scaled)
+
+
+def test_one_very_short_reference_has_a_direction_too() -> None:
+    rng = np.random.default_rng(7)
+    queries, references = rng.standard_normal((40, 8)), rng.standard_normal((50, 8))
+    relevance = random_relevance(rng, 40, 50)
+    plain = rank(queries, references, relevance, distance="cosine")
+    references[::5] *= 1e-45
+    assert_same(plain, rank(queries, references, relevance, distance="cosine"))
+
+
+def test_lengths_too_far_apart_are_an_error_and_no_score() -> None:
+    references = np.array([[1e300, 0.0], [0.0, 1e200]])
+    with pytest.raises(VectorError, match="too far apart"):
+        rank(np.eye(2) * 1e-300, references, Relevance.paired(2))
+
+
+def test_precision_is_that_of_the_references() -> None:
+    """Float64 queries do not make float32 references any finer."""
+    rng = np.random.default_rng(8)
+    point = rng.standard_normal(64)
+    references = unit(point + 1e-9 * rng.standard_normal((200, 64))).astype(np.float32)
+    queries = unit(point + 0.1 * rng.standard_normal((50, 64)))
+    ranks = rank(queries, references, Relevance.from_indices(np.arange(50), 200))
+    assert (ranks.tied >= 190).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lengths_that_differ_by_little_count_in_euclidean_distance(dtype: type) -> None:
+    u = np.finfo(dtype).eps / 2
+    queries = np.array([[1.0, 0.0]], dtype)
+    references = np.array([[1.0, 0.0], [1.0 + 24 * u, 0.0]], dtype)
+    # The second lies 24u off and the first not at all, whatever their dot products say.
+    ranks = rank(queries, references, Relevance.from_indices([0], 2))
+    assert ranks.better.item() == 0
+    far = np.array([[1.0, 0.0], [1.0 + 2**20 * u, 0.0]], dtype)
+    assert rank(queries, far, Relevance.from_indices([1], 2)).better.item() == 1 - int(
+        dtype == np.float64
+    )
+
+
+def test_many_positives_of_one_query_cost_no_other_query_memory() -> None:
+    import tracemalloc
+
+    rng = np.random.default_rng(9)
+    vectors = rng.standard_normal((1500, 4)).astype(np.float32)
+    positives = np.full((1500, 800), -1)
+    positives[:, 0] = np.arange(1500)
+    positives[7] = np.arange(800)
+    relevance = Relevance.from_indices(positives, 1500)
+    tracemalloc.start()
+    ranks = rank(vectors, vectors, relevance, every_positive=True, block=500)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert ranks.every is not None
+    assert len(ranks.every.better) == 1499 + 800
+    assert peak < 4_000_000  # a table of 1,500 x 800 numbers would take 9.6 MB
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_devices_that_are_not_there(device: str) -> None:
+    with pytest.raises(EvaluationError, match=device):
+        rank(np.eye(3), np.eye(3), Relevance.paired(3), device=device)
 
 
 def test_blocks_memory_maps_and_strides_do_not_matter(tmp_path: Path) -> None:
@@ -198,6 +274,16 @@ def test_a_lance_column(tmp_path: Path) -> None:
         LanceColumn.open(path, regions=5)
     with pytest.raises(EvaluationError, match="int64, not 1 vectors"):
         LanceColumn.open(path, "id")
+    with pytest.raises(EvaluationError, match="is no Lance dataset"):
+        LanceColumn.open(tmp_path / "nothing.lance")
+    gaps = pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2))
+    lance.write_dataset(pa.table({"vector": gaps}), tmp_path / "gaps.lance")
+    with pytest.raises(VectorError, match="1 rows without a vector"):
+        rank(np.ones((2, 2)), LanceColumn.open(tmp_path / "gaps.lance"), Relevance.paired(2))
+    whole_numbers = pa.array([[1, 2]], pa.list_(pa.int64(), 2))
+    lance.write_dataset(pa.table({"vector": whole_numbers}), tmp_path / "whole.lance")
+    with pytest.raises(EvaluationError, match="must be float16"):
+        rank(np.ones((1, 2)), LanceColumn.open(tmp_path / "whole.lance"), Relevance.paired(1))
 
 
 def test_a_product_of_low_precision_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +334,6 @@ def test_lengths_far_from_one() -> None:
     measured = measure(open_vectors(vectors, "vectors"), "vectors")
     np.testing.assert_allclose(measured.norms, [2**0.5 * 1e30, 1e-30, 0, 5], rtol=1e-6)
     assert measured.single
-    assert not measured.unit
     doubles = measure(open_vectors(np.full((2, 2), 0.1), "vectors"), "vectors")
     assert not doubles.single
 

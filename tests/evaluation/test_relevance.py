@@ -100,6 +100,7 @@ def test_shuffling_hands_the_same_lists_to_other_queries() -> None:
         ({"positives": [0, 3]}, "positives row 1 names reference 3, and there are 3"),
         ({"positives": [0, -2]}, "positives row 1 names reference -2"),
         ({"positives": [0.0, 0.5]}, "positives must hold whole numbers. Got float64 with 0.5"),
+        ({"positives": [0.0, np.inf]}, "positives must hold whole numbers. .* inf in row 1"),
         ({"positives": [0.0, np.nan]}, "positives must hold whole numbers. .* nan in row 1"),
         ({"positives": ["a", "b"]}, "positives must hold whole numbers"),
         ({"positives": np.zeros((2, 2, 2), int)}, r"shape \(n,\) or \(n, p\). Got \(2, 2, 2\)"),

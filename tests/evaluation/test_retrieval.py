@@ -124,6 +124,9 @@ def test_pssr_of_perfect_collapsed_and_unanswerable() -> None:
     none = rank(eye, eye, Relevance.from_indices([[-1]] * 8, 8, ignore=[[0]] * 8))
     assert pssr(none).tolist() == [0.0] * 8
     assert kept(none).tolist() == [7.0] * 8
+    nothing = rank(eye, eye, Relevance.from_indices([[-1]] * 8, 8, ignore=[list(range(8))] * 8))
+    assert pssr(nothing).tolist() == [0.0] * 8
+    assert search_space_at_recall(nothing, [0.5]) == [1.0]
 
 
 def test_chance_of_the_collapsed_is_exactly_one_in_m() -> None:

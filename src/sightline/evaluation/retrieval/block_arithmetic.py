@@ -23,21 +23,40 @@ def product(asked: torch.Tensor, given: torch.Tensor, out: torch.Tensor) -> None
 
 
 def pair_products(
-    asked: torch.Tensor, rows: torch.Tensor, given: torch.Tensor, columns: torch.Tensor
+    asked: torch.Tensor,
+    rows: torch.Tensor,
+    given: torch.Tensor,
+    columns: torch.Tensor,
+    scale: float,
+    weights: torch.Tensor,
 ) -> torch.Tensor:
-    """Return ``asked[rows] . given[columns]`` in float64: (p,) of (a, d), (p,), (b, d), (p,)."""
+    """Return ``(scale asked[rows]) . (weights given[columns])`` in float64, (p,).
+
+    Args:
+        asked: (a, d).
+        rows: int64 (p,).
+        given: (b, d).
+        columns: int64 (p,).
+        scale: A power of two.
+        weights: float64 (p,).
+    """
     if asked.device.type != "cpu":
-        return (asked[rows].double() * given[columns].double()).sum(dim=1)
-    left, right = asked.numpy(), given.numpy()
-    row, column = rows.numpy(), columns.numpy()
+        left = asked[rows].double() * scale
+        return (left * (given[columns].double() * weights[:, None])).sum(dim=1)
+    every_left, every_right = asked.numpy(), given.numpy()
+    row, column, weight = rows.numpy(), columns.numpy(), weights.numpy()
+    scaled = scale != 1.0 or bool((weight != 1.0).any())
     out = np.empty(len(row))
     # So many rows of doubles stay in the cache between being made and being used.
-    step = max(1, _CACHE_BYTES // (16 * left.shape[1]))
+    step = max(1, _CACHE_BYTES // (16 * every_left.shape[1]))
     for start in range(0, len(row), step):
         part = slice(start, start + step)
-        out[part] = np.vecdot(
-            left[row[part]].astype(np.float64), right[column[part]].astype(np.float64)
-        )
+        one = every_left[row[part]].astype(np.float64)
+        other = every_right[column[part]].astype(np.float64)
+        if scaled:
+            one *= scale
+            other *= weight[part, None]
+        out[part] = np.vecdot(one, other)
     return torch.from_numpy(out)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from sightline.evaluation.retrieval.per_query import (
     PerQuery,
     Ties,
@@ -19,7 +17,7 @@ from sightline.evaluation.retrieval.per_query import (
     reciprocal_rank,
 )
 from sightline.evaluation.retrieval.ranks import Ranks
-from sightline.evaluation.retrieval.reduction import kept, pssr
+from sightline.evaluation.retrieval.reduction import kept_share, pssr
 from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.uncertainty import Statistic, statistic_of
 
@@ -69,7 +67,7 @@ def metrics_of(ranks: Ranks, relevance: Relevance) -> list[Metric]:
     metrics.append(Metric("median_rank", rank_of_best, "median"))
     metrics.append(Metric("pssr", pssr, ties="pessimistic"))
     spaces = (
-        Metric(search_space_name(share), _kept_share, share, "pessimistic")
+        Metric(search_space_name(share), kept_share, share, "pessimistic")
         for share in REQUIRED_RECALLS
     )
     return [*metrics, *spaces]
@@ -88,7 +86,3 @@ def recall_depths(references: int) -> dict[str, int]:
 
 def _recall(ranks: Ranks, ties: Ties, k: int) -> PerQuery:
     return recall(ranks, k, ties)
-
-
-def _kept_share(ranks: Ranks, ties: Ties) -> PerQuery:
-    return np.asarray(kept(ranks, ties) / ranks.candidates)

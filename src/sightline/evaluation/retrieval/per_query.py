@@ -79,10 +79,13 @@ def reciprocal_rank(ranks: Ranks, ties: Ties = "expected") -> PerQuery:
     values = np.where(
         tied > 0, (digamma(before + tied + 2) - digamma(before + 1)) / (tied + 1), 1 / (before + 1)
     )
-    for query in np.flatnonzero((ranks.positives_tied > 0) & (ranks.tied > 0)):
-        values[query] = _mean_reciprocal(
-            int(before[query]), int(tied[query]), int(ranks.positives_tied[query]) + 1
-        )
+    several = np.flatnonzero((ranks.positives_tied > 0) & (ranks.tied > 0))
+    if len(several):
+        # Queries with the same counts have the same mean; a collapsed model has few kinds.
+        counts = np.stack([ranks.better, ranks.tied, ranks.positives_tied + 1], axis=1)[several]
+        kinds, kind = np.unique(counts, axis=0, return_inverse=True)
+        means = np.array([_mean_reciprocal(*row) for row in kinds.tolist()])
+        values[several] = means[kind.ravel()]
     return _answerable(ranks, values)
 
 
@@ -163,12 +166,15 @@ def _hit(
     elif ties == "pessimistic":
         hit = (better + tied < k).astype(np.float64)
     else:
-        group = tied + ranks.positives_tied + 1
+        positives = ranks.positives_tied + 1
+        group = tied + positives
         taken = np.clip(k - better, 0, group)
+        # The product over positives and the one over places are the same; the shorter is taken.
+        short, long = np.minimum(positives, taken), np.maximum(positives, taken)
         miss = np.ones(ranks.queries)
-        for index in range(int(ranks.positives_tied.max(initial=0)) + 1):
-            share = np.maximum(group - taken - index, 0) / np.maximum(group - index, 1)
-            miss = np.where(index <= ranks.positives_tied, miss * share, miss)
+        for index in range(int(short.max(initial=0))):
+            share = np.maximum(group - long - index, 0) / np.maximum(group - index, 1)
+            miss = np.where(index < short, miss * share, miss)
         # Without further positives, as a quotient: 1 - miss would leave a rounding error.
         hit = np.where(ranks.positives_tied == 0, taken / group, 1.0 - miss)
     return _answerable(ranks, hit)

@@ -66,6 +66,8 @@ class Ranks:
         tie_tolerance: Scores (dot products of vectors of length 1) that differ by no more than this
             are tied.
         every: Counts for every positive; None if they were not asked for.
+        distinct: No reference is the positive of two queries.
+        reference_norms: Lengths of the shortest and the longest reference.
     """
 
     references: int
@@ -78,6 +80,8 @@ class Ranks:
     semi_tied: Counts
     tie_tolerance: float
     every: PositiveCounts | None = None
+    distinct: bool = True
+    reference_norms: tuple[float, float] = (1.0, 1.0)
 
     @property
     def queries(self) -> int:
@@ -114,7 +118,8 @@ def rank(
 
     Raises:
         EvaluationError: Shapes that do not fit, or an unknown distance.
-        VectorError: NaN, infinity, or, for cosine, a zero vector; names array, row and value.
+        VectorError: NaN, infinity, lengths too far apart to be compared in float64, or, for cosine,
+            a zero vector; names array, row and value.
     """
     asked, given = open_vectors(queries, "queries"), open_vectors(references, "references")
     _require_fit(asked, given, relevance, distance)
@@ -123,8 +128,7 @@ def rank(
         _require_length(measured)
     space = Space.of(asked, given, measured, distance)
     positives = _Positives.of(space, relevance.positives)
-    slots = positives.groups if every_positive else 1
-    intervals = positives.intervals(slots)
+    intervals = positives.intervals(every=every_positive)
     left_out = _union(relevance.positives, relevance.ignored)
     counted = scan(
         space,
@@ -135,7 +139,7 @@ def rank(
         block=block,
         progress=progress,
     )
-    return _assembled(space, relevance, positives, intervals, counted, every_positive)
+    return _assembled(space, relevance, positives, intervals, counted, every=every_positive)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,20 +173,19 @@ class _Positives:
         order = np.lexsort((members, group, owners))
         return cls(len(lists), owners, members[order], group, scores[order], slack[order])
 
-    @property
-    def groups(self) -> int:
-        """The most groups that a query has, at least 1."""
-        return 1 + int(self.group.max(initial=0))
+    def intervals(self, *, every: bool) -> Intervals:
+        """From a tie below the least of each group to a tie above its best, by group and query.
 
-    def intervals(self, slots: int) -> Intervals:
-        """From a tie below the least of each group to a tie above its best."""
-        low = np.full((self.queries, slots), np.inf)
-        high = np.full((self.queries, slots), -np.inf)
-        used = self.group < slots
-        place = self.owners[used], self.group[used]
+        Args:
+            every: All groups, or only the best one of each query.
+        """
+        used = np.ones(len(self.group), bool) if every else self.group == 0
+        keys = self.group[used] * self.queries + self.owners[used]
+        known, place = np.unique(keys, return_inverse=True)
+        low, high = np.full(len(known), np.inf), np.full(len(known), -np.inf)
         np.minimum.at(low, place, (self.scores - self.slack)[used])
         np.maximum.at(high, place, (self.scores + self.slack)[used])
-        return Intervals(low, high)
+        return Intervals(known % self.queries, known // self.queries, low, high)
 
     @property
     def markers(self) -> Markers:
@@ -196,38 +199,59 @@ def _assembled(
     positives: _Positives,
     intervals: Intervals,
     counted: Scan,
-    every_positive: bool,
+    *,
+    every: bool,
 ) -> Ranks:
     lengths = relevance.positives.lengths
     candidates = relevance.references - relevance.ignored.lengths
-    hopeless = lengths == 0
-    semi = relevance.semi_positives
-    owners = semi.owners
-    scores = space.pair_scores(owners, semi.members)
-    above = scores > intervals.high[owners, 0]
-    beside = ~above & (scores >= intervals.low[owners, 0])
+    better, tied = candidates.copy(), np.zeros_like(candidates)
+    first = intervals.slots == 0
+    answerable = intervals.owners[first]
+    better[answerable], tied[answerable] = counted.better[first], counted.tied[first]
+    semi_better, semi_tied = _semi_positives(space, relevance.semi_positives, intervals)
     in_first = np.bincount(positives.owners[positives.group == 0], minlength=len(lengths))
-    every = None
-    if every_positive:
-        place = positives.owners, positives.group
-        every = PositiveCounts(
-            positives.members,
-            counted.better[place],
-            counted.tied[place],
-            counted.before,
-            positives.group,
-        )
+    members = relevance.positives.members
     return Ranks(
         references=relevance.references,
         candidates=candidates,
         positives=lengths,
-        better=np.where(hopeless, candidates, counted.better[:, 0]),
-        tied=counted.tied[:, 0],
+        better=better,
+        tied=tied,
         positives_tied=np.maximum(in_first - 1, 0),
-        semi_better=np.bincount(owners[above], minlength=len(lengths)),
-        semi_tied=np.bincount(owners[beside], minlength=len(lengths)),
+        semi_better=semi_better,
+        semi_tied=semi_tied,
         tie_tolerance=space.tolerance,
-        every=every,
+        every=_counts_of_every(positives, intervals, counted) if every else None,
+        distinct=len(np.unique(members)) == len(members),
+        reference_norms=space.reference_norms,
+    )
+
+
+def _semi_positives(space: Space, lists: Lists, intervals: Intervals) -> tuple[Counts, Counts]:
+    """How many semi-positives (n,) are better than the best positive, and how many tied with it."""
+    first = intervals.slots == 0
+    low, high = np.full(len(lists), -np.inf), np.full(len(lists), -np.inf)
+    low[intervals.owners[first]] = intervals.low[first]
+    high[intervals.owners[first]] = intervals.high[first]
+    owners = lists.owners
+    scores = space.pair_scores(owners, lists.members)
+    above = scores > high[owners]
+    beside = ~above & (scores >= low[owners])
+    return (
+        np.bincount(owners[above], minlength=len(lists)),
+        np.bincount(owners[beside], minlength=len(lists)),
+    )
+
+
+def _counts_of_every(positives: _Positives, intervals: Intervals, counted: Scan) -> PositiveCounts:
+    keys = intervals.slots * positives.queries + intervals.owners
+    place = np.searchsorted(keys, positives.group * positives.queries + positives.owners)
+    return PositiveCounts(
+        positives.members,
+        counted.better[place],
+        counted.tied[place],
+        counted.before,
+        positives.group,
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from sightline.errors import EvaluationError
 from sightline.evaluation.retrieval.per_query import PerQuery, Ties, rank_of_best
 from sightline.evaluation.retrieval.ranks import Ranks
+from sightline.evaluation.uncertainty import statistic_of
 
 
 def kept(ranks: Ranks, ties: Ties = "pessimistic") -> PerQuery:
@@ -42,7 +41,14 @@ def pssr(ranks: Ranks, ties: Ties = "pessimistic") -> PerQuery:
     Returns:
         (n,) in [0, 1).
     """
-    return np.asarray((ranks.candidates - kept(ranks, ties)) / ranks.candidates)
+    spared = ranks.candidates - kept(ranks, ties)
+    return np.asarray(spared / np.maximum(ranks.candidates, 1))
+
+
+def kept_share(ranks: Ranks, ties: Ties = "pessimistic") -> PerQuery:
+    """Share of its candidates that each query keeps, (n,) in (0, 1]; 1 without a positive."""
+    share = kept(ranks, ties) / np.maximum(ranks.candidates, 1)
+    return np.where(ranks.positives > 0, share, 1.0)
 
 
 def search_space_at_recall(
@@ -62,15 +68,5 @@ def search_space_at_recall(
     Raises:
         EvaluationError: A share outside (0, 1].
     """
-    shares = np.sort(kept(ranks, ties) / ranks.candidates)
-    found = []
-    for share in required:
-        if not 0.0 < share <= 1.0:
-            raise EvaluationError(
-                f"A required recall must lie in (0, 1]. Got {share!r}.",
-                hint="0.95 asks that 95 % of the queries keep their true match.",
-            )
-        # 0.95 * 20 is a hair above 19.
-        needed = math.ceil(round(share * len(shares), 9))
-        found.append(float(shares[max(needed, 1) - 1]))
-    return found
+    shares = kept_share(ranks, ties)
+    return [statistic_of(shares, share) for share in required]

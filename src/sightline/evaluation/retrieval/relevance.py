@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from sightline.geo.distance import great_circle_m
 Indices = NDArray[np.int64]
 
 _PADDING = -1
+# Pairs are found for so many queries at a time, because candidates take a hundred bytes each.
+_QUERIES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,12 +200,13 @@ class Relevance:
         given = as_coordinates(reference_latlon, name="reference_latlon")
         # The chord below an arc; a hair longer, and the arc itself decides.
         chord = 2.0 * np.sin(min(radius_m / EARTH_RADIUS_M, np.pi) / 2.0) * (1 + 1e-9) + 1e-12
-        near = cKDTree(unit_vectors(asked)).sparse_distance_matrix(
-            cKDTree(unit_vectors(given)), chord, output_type="ndarray"
-        )
-        owners, members = near["i"].astype(np.int64), near["j"].astype(np.int64)
-        kept = great_circle_m(asked[owners], given[members]) <= radius_m
-        positives = Lists.of_pairs(owners[kept], members[kept], len(asked))
+        tree = cKDTree(unit_vectors(given))
+        pairs = [
+            _near(tree, asked, given, slice(start, start + _QUERIES_AT_ONCE), chord, radius_m)
+            for start in range(0, len(asked), _QUERIES_AT_ONCE)
+        ]
+        owners, members = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        positives = Lists.of_pairs(owners, members, len(asked))
         return cls(len(given), positives, Lists.empty(len(asked)), Lists.empty(len(asked)))
 
     def of_queries(self, chosen: Indices) -> Relevance:
@@ -230,6 +234,23 @@ def _picked(lists: Lists, chosen: Indices) -> Lists:
     starts = np.concatenate([[0], np.cumsum(lengths)])
     place = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
     return Lists(starts, lists.members[np.repeat(lists.starts[chosen], lengths) + place])
+
+
+def _near(
+    tree: cKDTree,
+    asked: NDArray[np.float64],
+    given: NDArray[np.float64],
+    part: slice,
+    chord: float,
+    radius_m: float,
+) -> tuple[Indices, Indices]:
+    """Queries of a part and the references within the radius, int64 (p,) each."""
+    around: Any = tree.query_ball_point(unit_vectors(asked[part]), chord)
+    lengths = [len(found) for found in around]
+    owners = part.start + np.repeat(np.arange(len(lengths)), lengths)
+    members = np.fromiter(chain.from_iterable(around), np.int64, sum(lengths))
+    kept = great_circle_m(asked[owners], given[members]) <= radius_m
+    return owners[kept], members[kept]
 
 
 def _lists(value: ArrayLike | None, references: int, name: str, count: int | None) -> Lists:
@@ -276,7 +297,9 @@ def _integers(value: ArrayLike, name: str) -> NDArray[np.int64]:
 def _first_odd(array: NDArray[Any]) -> str:
     if array.dtype.kind != "f":
         return f"shape {array.shape}"
-    place = tuple(int(i) for i in np.argwhere(~(array == np.round(array)))[0])
+    with np.errstate(invalid="ignore"):
+        odd = ~(np.isfinite(array) & (array == np.round(array)))
+    place = tuple(int(i) for i in np.argwhere(odd)[0])
     return f"{array[place]} in row {place[0]}"
 
 

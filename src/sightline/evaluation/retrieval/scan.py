@@ -6,6 +6,7 @@ from the threshold is computed again in float64, which decides. Nothing of size 
 What is computed again: scores within the tie tolerance and a guard band of the threshold. The guard
 is four times the largest error of float32 seen on a sample of scores; every score that is computed
 again checks it, and a block whose errors come near the guard is looked at again with a wider one.
+So the result is exact unless float32 errs by four times what any score shows that is looked at.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sightline.errors import EvaluationError
 from sightline.evaluation.retrieval.block_arithmetic import (
     above,
     only_in_second,
@@ -38,20 +40,24 @@ _SAMPLE = 256
 _DENSE = 64
 _DENSE_BYTES = 96 * 2**20
 _TINY = 1e-300
-# Scores of so many queries stay in the processor's cache; an accelerator wants more at once.
-_QUERIES_AT_ONCE = {"cpu": 1024, "cuda": 16384}
+# What multiplies fastest.
+_QUERIES_AT_ONCE = {"cpu": 4096, "cuda": 16384}
 _REFERENCES_AT_ONCE = {"cpu": 4096, "cuda": 16384}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Intervals:
-    """For each query up to g scores to compare with, each an interval of what ties with it.
+    """Scores to compare with, each with what ties with it; a query may have none or several.
 
     Attributes:
-        low: float64 (n, g); +inf where the query has fewer.
-        high: float64 (n, g).
+        owners: int64 (t,), query; ascending within a slot.
+        slots: int64 (t,), ascending; a query's best positives stand in slot 0, its next in slot 1.
+        low: float64 (t,).
+        high: float64 (t,).
     """
 
+    owners: Indices
+    slots: Indices
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
@@ -82,8 +88,8 @@ class Scan:
     """What was counted.
 
     Attributes:
-        better: int64 (n, g), references above the interval.
-        tied: int64 (n, g), references in it.
+        better: int64 (t,), references above each interval.
+        tied: int64 (t,), references in it.
         before: int64 (total,), for each marker, references tied with its interval whose number is
             smaller than its own.
     """
@@ -115,15 +121,16 @@ def scan(
         progress: Called with references done and all references.
     """
     counted = Scan(
-        np.zeros(intervals.low.shape, np.int64),
-        np.zeros(intervals.low.shape, np.int64),
+        np.zeros(len(intervals.low), np.int64),
+        np.zeros(len(intervals.low), np.int64),
         np.zeros(len(markers.owners), np.int64),
     )
-    kind = torch.device(device).type
-    queries, references = len(intervals.low), space.references.shape[0]
+    where = _device(device)
+    kind = where.type
+    queries, references = space.queries.shape[0], space.references.shape[0]
     tall = min(block or _QUERIES_AT_ONCE.get(kind, 4096), queries)
     wide = min(block or _REFERENCES_AT_ONCE.get(kind, 4096), references)
-    scanner = _Scanner(space, intervals, markers, counted, torch.device(device), tall * wide)
+    scanner = _Scanner(space, intervals, markers, counted, where, tall * wide)
     by_member = _Pairs.of(left_out)
     for first in range(0, references, wide):
         last = min(first + wide, references)
@@ -135,6 +142,20 @@ def scan(
         if progress is not None:
             progress(last, references)
     return counted
+
+
+def _device(name: str) -> torch.device:
+    """Return the device, or say why scores cannot be computed there."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as cause:
+        reason = str(cause).splitlines()[0].rstrip(".")
+        raise EvaluationError(
+            f"Scores cannot be computed on the device {name!r}: {reason}.",
+            hint="Take 'cpu', or a device that this machine and this build of torch have.",
+        ) from cause
+    return device
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +193,8 @@ class _Block:
         asked: (a, d).
         scores: float32 (a, b), scaled; -inf where a reference is left out.
         left_out: Where that is.
-        slot: Which interval is compared with.
+        places: Where the queries' intervals stand among all.
+        slot: Which of their intervals it is.
         low: float64 (a,).
         high: float64 (a,).
         size: float64 (a,), what the error of a score may grow with.
@@ -182,6 +204,7 @@ class _Block:
     asked: torch.Tensor
     scores: torch.Tensor
     left_out: _Pairs
+    places: slice
     slot: int
     low: torch.Tensor
     high: torch.Tensor
@@ -222,8 +245,10 @@ class _Scanner:
         self.markers = markers
         self.counted = counted
         self.device = device
-        self.scale = space.scale
         self.guard = 0.0
+        self._slot_starts = np.searchsorted(
+            intervals.slots, np.arange(1 + int(intervals.slots.max(initial=-1)) + 1)
+        )
         self._scores = torch.empty(size, device=device)
         self._flags = torch.empty((2, size), dtype=torch.bool, device=device)
         self._resident = self._resident_queries()
@@ -235,11 +260,10 @@ class _Scanner:
         space = self.space
         self.first, self.width = first, last - first
         self.given = self._on_device(space.references.rows(first, last))
-        self.given32 = self._single(self.given)
-        self.weights = self._column(space.weights)
-        self.biases = self._column(space.biases)
-        if self.weights is not None:
-            self.given32 = self.given32 * self.weights.float()[:, None]
+        self.weights = self._tensor(space.weights[first:last])
+        self.biases = None if space.biases is None else self._tensor(space.biases[first:last])
+        # Weighted in float64: the weight of a short vector alone may be beyond float32.
+        self.given32 = self.given.float() if space.plain else self._double_references().float()
         self.longest = float(space.score_norms[first:last].max())
         self.largest_bias = 0.0 if self.biases is None else float(self.biases.abs().max())
         if self.guard == 0.0:
@@ -264,15 +288,10 @@ class _Scanner:
         # Torch warns of memory that may not be written, as that of mapped files.
         return torch.from_numpy(block if block.flags.writeable else block.copy()).to(self.device)
 
-    def _single(self, block: torch.Tensor) -> torch.Tensor:
-        if self.scale == 1.0:
-            return block.float()
-        return (block.double() * self.scale).float()
-
-    def _column(self, values: NDArray[np.float64] | None) -> torch.Tensor | None:
-        if values is None:
-            return None
-        return self._tensor(values[self.first : self.first + self.width])
+    def _single(self, asked: torch.Tensor) -> torch.Tensor:
+        if self.space.query_scale == 1.0:
+            return asked.float()
+        return (asked.double() * self.space.query_scale).float()
 
     def _tensor(self, values: NDArray[np.float64] | Indices) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
@@ -285,13 +304,12 @@ class _Scanner:
         scores = self._scores[: (stop - start) * self.width].view(stop - start, self.width)
         product(self._single(asked), self.given32, scores)
         if self.biases is not None:
-            scores += (self.biases * self.scale**2).float()
+            scores += self.biases.float()
         if len(left_out.owners):
             scores[self._tensor(left_out.owners), self._tensor(left_out.members)] = -torch.inf
-        for slot in range(self.intervals.low.shape[1]):
-            active = np.flatnonzero(np.isfinite(self.intervals.low[start:stop, slot]))
-            if len(active):
-                block = self._block(asked, scores, left_out, start, slot, active)
+        for slot in range(len(self._slot_starts) - 1):
+            block = self._block(asked, scores, left_out, start, slot)
+            if block is not None:
                 self._add(block, self._look(block))
 
     def _block(
@@ -301,31 +319,38 @@ class _Scanner:
         left_out: _Pairs,
         start: int,
         slot: int,
-        active: Indices,
-    ) -> _Block:
-        """The queries that have such an interval."""
+    ) -> _Block | None:
+        """The queries that have such an interval, if there are any."""
+        low, high = self._slot_starts[slot : slot + 2]
+        owners = self.intervals.owners[low:high]
+        inside = np.searchsorted(owners, (start, start + len(scores)))
+        places = slice(int(low + inside[0]), int(low + inside[1]))
+        numbers = self.intervals.owners[places]
+        if not len(numbers):
+            return None
+        active = numbers - start
         if len(active) < len(scores):
             chosen = self._tensor(active)
             asked, scores = asked[chosen], scores[chosen]
             kept = np.isin(left_out.owners, active)
-            owners = np.searchsorted(active, left_out.owners[kept])
-            left_out = _Pairs(owners, left_out.members[kept])
-        numbers = start + active
+            rows = np.searchsorted(active, left_out.owners[kept])
+            left_out = _Pairs(rows, left_out.members[kept])
         size = self.space.query_norms[numbers] * self.longest + self.largest_bias
         return _Block(
             numbers,
             asked,
             scores,
             left_out,
+            places,
             slot,
-            self._tensor(self.intervals.low[numbers, slot]),
-            self._tensor(self.intervals.high[numbers, slot]),
+            self._tensor(self.intervals.low[places]),
+            self._tensor(self.intervals.high[places]),
             self._tensor(np.maximum(size, _TINY)),
         )
 
     def _add(self, block: _Block, found: _Found) -> None:
-        self.counted.better[block.numbers, block.slot] += found.better
-        self.counted.tied[block.numbers, block.slot] += found.tied
+        self.counted.better[block.places] += found.better
+        self.counted.tied[block.places] += found.tied
         for marks, count in found.before:
             self.counted.before[marks] += count
 
@@ -340,8 +365,8 @@ class _Scanner:
     def _look_once(self, block: _Block) -> _Found:
         height = len(block.scores)
         first, second = self._flags[:, : height * self.width].view(2, height, self.width)
-        reach, scale = self.guard * block.size, self.scale**2
-        top, bottom = (block.high + reach) * scale, (block.low - reach) * scale
+        reach = self.guard * block.size
+        top, bottom = block.high + reach, block.low - reach
         sure = above(block.scores, top.float(), first)
         found = _Found(row_counts(sure), np.zeros(height, np.int64), [])
         near = above(block.scores, bottom.float(), second, or_equal=True)
@@ -364,7 +389,7 @@ class _Scanner:
             part = rows[start : start + step]
             chosen = self._tensor(part)
             exact = torch.empty((len(part), self.width), dtype=torch.float64, device=self.device)
-            product(block.asked[chosen].double(), given, exact)
+            product(self._double(block.asked[chosen]), given, exact)
             if self.biases is not None:
                 exact += self.biases
             self._check_rows(block, chosen, exact, found)
@@ -385,7 +410,7 @@ class _Scanner:
     ) -> None:
         """Compare a few whole rows of float32 with float64."""
         few = chosen[:4]
-        rough = block.scores[few].double() / self.scale**2
+        rough = block.scores[few].double()
         apart = (exact[: len(few)] - rough).abs()
         apart[torch.isinf(apart)] = 0.0  # left out
         found.error = max(found.error, float((apart.amax(dim=1) / block.size[few]).max()))
@@ -396,12 +421,12 @@ class _Scanner:
         step = max(1, PAIRS_BYTES // (16 * self.given.shape[1]))
         for start in range(0, len(every_row), step):
             row, column = every_row[start : start + step], every_column[start : start + step]
-            exact = pair_products(block.asked, row, self.given, column)
-            if self.weights is not None:
-                exact *= self.weights[column]
+            exact = pair_products(
+                block.asked, row, self.given, column, self.space.query_scale, self.weights[column]
+            )
             if self.biases is not None:
                 exact += self.biases[column]
-            rough = block.scores[row, column].double() / self.scale**2
+            rough = block.scores[row, column].double()
             found.error = max(found.error, float(((exact - rough).abs() / block.size[row]).max()))
             better = (exact > block.high[row]).cpu().numpy()
             equal = ((exact >= block.low[row]).cpu().numpy()) & ~better
@@ -412,19 +437,22 @@ class _Scanner:
 
     def _double_references(self) -> torch.Tensor:
         given = self.given.double()
-        return given if self.weights is None else given * self.weights[:, None]
+        return given if self.space.plain else given * self.weights[:, None]
+
+    def _double(self, asked: torch.Tensor) -> torch.Tensor:
+        return asked.double() * self.space.query_scale
 
     def _first_guard(self) -> float:
         """Four times the largest relative error of float32 on a sample, never below 4u."""
-        count = self.space.queries.shape[0]
-        picked = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64))
-        asked = self._on_device(self.space.queries.take(picked))
-        width = min(self.width, 2 * _SAMPLE)
-        rough = torch.empty((len(asked), width), device=self.device)
-        product(self._single(asked), self.given32[:width], rough)
+        queries = self.space.queries
+        picked = _spread(queries.shape[0], _SAMPLE)
+        columns = self._tensor(_spread(self.width, 2 * _SAMPLE))
+        asked = self._on_device(queries.take(picked))
+        rough = torch.empty((len(asked), len(columns)), device=self.device)
+        product(self._single(asked), self.given32[columns], rough)
         exact = torch.empty(rough.shape, dtype=torch.float64, device=self.device)
-        product(asked.double(), self._double_references()[:width], exact)
-        apart = (exact - rough.double() / self.scale**2).abs().amax(dim=1)
+        product(self._double(asked), self._double_references()[columns], exact)
+        apart = (exact - rough.double()).abs().amax(dim=1)
         size = self._tensor(np.maximum(self.space.query_norms[picked] * self.longest, _TINY))
         return _GUARD_OVER_SEEN * max(float((apart / size).max()), UNIT_ROUNDOFF_32)
 
@@ -462,3 +490,8 @@ class _Scanner:
         base = self.markers.owners[marks] * span
         count = np.searchsorted(keys, base + self.markers.members[marks])
         found.before.append((marks, count - np.searchsorted(keys, base)))
+
+
+def _spread(count: int, most: int) -> Indices:
+    """Up to ``most`` numbers of ``count``, evenly apart, int64 ascending."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))

@@ -90,11 +90,18 @@ class LanceColumn:
             regions: How many regional vectors one list holds, one after the other.
 
         Raises:
-            EvaluationError: No such column, or none of fixed-size lists of floats.
+            EvaluationError: No such dataset or column, or none of fixed-size lists.
         """
         import lance
 
-        dataset = lance.dataset(os.fspath(path))
+        try:
+            dataset = lance.dataset(os.fspath(path))
+        except (OSError, ValueError) as cause:
+            raise EvaluationError(
+                f"{os.fspath(path)!r} is no Lance dataset: {str(cause).splitlines()[0]}.",
+                hint="Name its folder; that of an atlas is ATLAS/rows.lance.",
+                path=path,
+            ) from cause
         if column not in dataset.schema.names:
             raise EvaluationError(
                 f"The dataset {os.fspath(path)!r} has no column {column!r}.",
@@ -124,6 +131,12 @@ class LanceColumn:
         return self._floats(self.dataset.take(numbers.tolist(), columns=[self.column]))
 
     def _floats(self, table: Any) -> Floats:
+        empty = table.column(self.column).null_count
+        if empty:
+            raise VectorError(
+                f"Column {self.column!r} has {empty} rows without a vector.",
+                hint="Leave those rows out of the dataset.",
+            )
         flat = np.concatenate(
             [chunk.flatten().to_numpy() for chunk in table.column(self.column).chunks]
             or [np.empty(0, self.dtype)]
@@ -146,24 +159,30 @@ def open_vectors(value: VectorsLike, name: str) -> Vectors:
         EvaluationError: It is empty, not two-dimensional, or not of floating point.
     """
     if all(hasattr(value, part) for part in ("rows", "take", "shape", "dtype")):
-        return value  # type: ignore[return-value]
+        vectors: Vectors = value  # type: ignore[assignment]
+        _require_floats(vectors.shape, vectors.dtype, name)
+        return vectors
     array = np.asarray(value)
-    if array.ndim != 2:
+    _require_floats(array.shape, array.dtype, name)
+    return ArrayVectors(array)
+
+
+def _require_floats(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
+    if len(shape) != 2:
         raise EvaluationError(
-            f"{name} must have shape (rows, dimensions). Got {array.shape}.",
+            f"{name} must have shape (rows, dimensions). Got {shape}.",
             hint="Give one vector per row.",
         )
-    if 0 in array.shape:
+    if 0 in shape:
         raise EvaluationError(
-            f"{name} has shape {array.shape}: there is nothing to evaluate.",
+            f"{name} has shape {shape}: there is nothing to evaluate.",
             hint="Give at least one vector of at least one number.",
         )
-    if array.dtype.newbyteorder("=") not in _FLOATS:
+    if dtype.newbyteorder("=") not in _FLOATS:
         raise EvaluationError(
-            f"{name} must be float16, float32 or float64. Got {array.dtype}.",
+            f"{name} must be float16, float32 or float64. Got {dtype}.",
             hint="Save the vectors as the model returns them.",
         )
-    return ArrayVectors(array)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,15 +196,6 @@ class Measured:
 
     norms: NDArray[np.float64]
     single: bool
-
-    @property
-    def unit(self) -> bool:
-        """Whether all lengths are 1 up to what normalising in float32 leaves."""
-        return bool(np.all(np.abs(self.norms - 1.0) <= _UNIT_SLACK))
-
-
-# Normalising in float32 leaves a relative error of a few times 2^-24.
-_UNIT_SLACK = 16 * 2.0**-24
 
 
 def measure(vectors: Vectors, name: str) -> Measured:

@@ -3,7 +3,7 @@
 The bound is the blocked matrix product alone, at the fastest of several block shapes. The peers'
 ways hold the whole matrix: a loop over queries that counts closer references (CVM-Net and its
 heirs), and a sort of every row (University-1652, image-locate). All on the same arrays in one
-process, in turns; memory is measured in a process of its own.
+process, in turns; memory is the peak of the process while ours runs, less what it held before.
 
     python benchmarks/ranks.py              # 8,884 x 1,024 and 20,000 x 3,072
     python benchmarks/ranks.py --sizes 92802x3072 --rounds 1 --no-peers --name ranks-92802
@@ -15,10 +15,9 @@ import argparse
 import gc
 import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from _record import record
-from sightline.evaluation.retrieval.ranks import rank
+from sightline.evaluation.retrieval.ranks import Ranks, rank
 from sightline.evaluation.retrieval.relevance import Relevance
 
 Vectors = NDArray[np.float32]
@@ -45,18 +44,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--name", default="ranks", help="of the file in results/")
-    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.memory_of:
-        print(json.dumps(memory(*size_of(arguments.memory_of), arguments.device)))
-        return
     rows = []
     for text in arguments.sizes.split(","):
         n, d = size_of(text)
-        row = measured(n, d, arguments.rounds, arguments.device, peers=not arguments.no_peers)
-        child = [sys.executable, __file__, "--memory-of", text, "--device", arguments.device]
-        done = subprocess.run(child, capture_output=True, text=True, check=True)
-        rows.append({**row, **json.loads(done.stdout)})
+        rows.append(measured(n, d, arguments.rounds, arguments.device, not arguments.no_peers))
         print(json.dumps(rows[-1], indent=1))
     print(record(arguments.name, {"recipe": RECIPE, "device": arguments.device, "sizes": rows}))
 
@@ -83,14 +75,22 @@ def unit(vectors: Vectors) -> Vectors:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def measured(n: int, d: int, rounds: int, device: str, *, peers: bool) -> dict[str, Any]:
+def measured(n: int, d: int, rounds: int, device: str, peers: bool) -> dict[str, Any]:
     queries, references = made(n, d)
     shapes = [fastest_shape(queries[:8192], references[:8192], device)]
     bare = {f"{a}x{b}": product_alone(queries, references, a, b, device) for a, b in shapes}
-    ways: dict[str, Callable[[], Any]] = {
-        **bare,
-        "ours": lambda: rank(queries, references, Relevance.paired(n), device=device),
-    }
+    found: list[Ranks] = []
+    beyond: list[int] = []
+
+    def ours() -> None:
+        before = status("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        found.append(rank(queries, references, Relevance.paired(n), device=device))
+        beyond.append(status("VmHWM") - before)
+
+    # The first product makes BLAS take its buffers, and the first tensor torch's.
+    rank(queries[:64], references[:64], Relevance.paired(64), device=device)
+    ways: dict[str, Callable[[], object]] = {**bare, "ours": ours}
     if peers:
         ways |= {
             "full matrix, a loop over queries": lambda: by_loop(queries, references),
@@ -104,12 +104,11 @@ def measured(n: int, d: int, rounds: int, device: str, *, peers: bool) -> dict[s
     seconds = {way: statistics.median(taken) for way, taken in times.items()}
     (best,) = bare
     ratios = [a / b for a, b in zip(times["ours"], times[best], strict=True)]
-    found = ways["ours"]()
     return {
         "n": n,
         "m": n,
         "d": d,
-        "recall_at_1": float((found.better == 0).mean()),
+        "recall_at_1": float((found[0].better == 0).mean()),
         "rounds": rounds,
         "bare_product_s": round(seconds[best], 3),
         "bare_product_block": best,
@@ -117,6 +116,8 @@ def measured(n: int, d: int, rounds: int, device: str, *, peers: bool) -> dict[s
         "ours_over_bare_product": round(statistics.median(ratios), 3),
         "peers_s": {way: round(s, 3) for way, s in seconds.items() if way.startswith("full")},
         "peers_matrix_gib": round(4 * n * n / 2**30, 2),
+        "inputs_gib": round(8 * n * d / 2**30, 2),
+        "ours_beyond_inputs_gib": round(max(beyond) / 2**30, 3),
     }
 
 
@@ -181,32 +182,9 @@ def by_sorting(queries: Vectors, references: Vectors) -> float:
     return hits / len(queries)
 
 
-def memory(n: int, d: int, device: str) -> dict[str, float]:
-    queries, references = made(n, d)
-    # The first product makes BLAS take its buffers, and the first tensor torch's.
-    rank(queries[:64], references[:64], Relevance.paired(64), device=device)
-    gc.collect()
-    before = resident()
-    with open("/proc/self/clear_refs", "w", encoding="ascii") as clear:  # noqa: PTH123
-        clear.write("5")  # the peak starts anew
-    rank(queries, references, Relevance.paired(n), device=device)
-    return {
-        "inputs_gib": round(8 * n * d / 2**30, 2),
-        "beyond_inputs_gib": round((peak() - before) / 2**30, 3),
-    }
-
-
-def resident() -> int:
-    return status("VmRSS")
-
-
-def peak() -> int:
-    return status("VmHWM")
-
-
 def status(name: str) -> int:
-    with open("/proc/self/status", encoding="ascii") as lines:  # noqa: PTH123
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 if __name__ == "__main__":

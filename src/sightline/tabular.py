@@ -27,9 +27,13 @@ by the names that were chosen for the columns, or why it has none."""
 Choose = Callable[[Sequence[str]], Mapping[str, int]]
 """Takes the names in the header, says which column to read under which name."""
 
-_EMPTY = frozenset({"", "nan", "null", "none", "na", "n/a"})
+EMPTY = frozenset({"", "nan", "null", "none", "na", "n/a"})
+"""What programs write, in any case, where there is nothing: in numbers, names and flags alike."""
+
+DEGREES_HINT = "Write decimal degrees, latitude first: 48.8566, not 48°51'N."
+METRES_HINT = "Write metres as a plain number: 250.5, or leave it empty."
+
 _DELIMITERS = ",;\t|"
-_DEGREES_HINT = "Write decimal degrees, latitude first: 48.8566, not 48°51'N."
 
 
 def read_rows(path: str | os.PathLike[str], choose: Choose, *, header: str) -> Iterator[Row]:
@@ -62,15 +66,24 @@ def read_rows(path: str | os.PathLike[str], choose: Choose, *, header: str) -> I
     return _parquet_rows(table, choose) if head == b"PAR1" else _csv_rows(table, choose)
 
 
-def number_of(value: object, column: str, line: int, table: Path) -> float | None:
-    """Return a cell as a number; None where it is empty or says so (``nan``, ``null``, ``n/a``).
+def number_of(
+    value: object, column: str, line: int, table: Path, *, hint: str = DEGREES_HINT
+) -> float | None:
+    """Return a cell as a number; None where it is empty or says so (:data:`EMPTY`).
+
+    Args:
+        value: The cell.
+        column: Its column, for the message.
+        line: Its line.
+        table: Its file.
+        hint: How to write such a number.
 
     Raises:
         CoordinateError: It is text, or infinite; names column, line and value.
     """
     if isinstance(value, str):
         plain = value.strip()
-        if plain.lower() in _EMPTY:
+        if plain.lower() in EMPTY:
             return None
         # Tables separated by semicolons often come from places that write 48,85.
         plain = plain.replace(",", ".", 1) if "." not in plain else plain
@@ -83,26 +96,31 @@ def number_of(value: object, column: str, line: int, table: Path) -> float | Non
     except ValueError as cause:
         raise CoordinateError(
             f"{column} must be a number. Got {value!r} in line {line} of {str(table)!r}.",
-            hint=_DEGREES_HINT,
+            hint=hint,
             path=table,
         ) from cause
     if math.isinf(number):
         raise CoordinateError(
             f"{column} must be finite. Got {value!r} in line {line} of {str(table)!r}.",
-            hint=_DEGREES_HINT,
+            hint=hint,
             path=table,
         )
     return number
 
 
-def text_of(value: object) -> str | None:
-    """Return a cell as text without the space around it; None where it is empty."""
+def text_of(value: object, *, empty: Collection[str] = EMPTY) -> str | None:
+    """Return a cell as text without the space around it; None where it is empty or says so.
+
+    Args:
+        value: The cell.
+        empty: What counts as empty, in lower case.
+    """
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     plain = "" if value is None else str(value).strip()
-    return plain or None
+    return None if plain.lower() in empty else plain
 
 
 def located(error: SightlineError, line: int, table: Path) -> SightlineError:

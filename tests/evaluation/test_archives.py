@@ -241,6 +241,31 @@ def test_a_matlab_row_of_positives_is_one_for_each_query(tmp_path) -> None:
     assert archive.groups.tolist() == [1, 1, 2, 2, 3, 3]
 
 
+@pytest.mark.parametrize("form", [npz, mat])
+@pytest.mark.parametrize("shape", [(1, -1), (-1, 1)])
+def test_groups_and_hashes_may_be_a_row_or_a_column(tmp_path, form, shape) -> None:
+    path = tmp_path / f"rows.{form.__name__}"
+    groups, asked, given_ = np.arange(6) // 2, np.arange(6) + 5, np.arange(9)
+    archive = read_archive(
+        form(
+            path,
+            **full(),
+            groups=groups.reshape(shape),
+            query_hashes=asked.reshape(shape),
+            reference_hashes=given_.reshape(shape),
+        )
+    )
+    assert archive.groups.tolist() == groups.tolist()
+    assert archive.query_hashes.tolist() == asked.tolist()
+    assert archive.reference_hashes.tolist() == given_.tolist()
+
+
+def test_the_group_of_a_single_query_is_one(tmp_path) -> None:
+    one = {"queries": QUERIES[:1], "references": REFERENCES[:1], "positives": np.array([0])}
+    archive = read_archive(npz(tmp_path / "one.npz", **one, groups=np.array([[7]])))
+    assert archive.groups.tolist() == [7]
+
+
 def test_vigor_labels_are_a_positive_and_its_neighbours(tmp_path) -> None:
     labels = np.array(
         [[0, 1, 2, 3], [4, 5, 6, 7], [8, 0, 1, 2], [1, 2, 3, 4], [2, 3, 4, 5], 4 * [3]]

@@ -160,6 +160,8 @@ def test_single_vectors_have_no_rank_and_no_spread() -> None:
         "near_duplicates": 0.0,
         "effective_rank": None,
         "uniformity": None,
+        "spread": None,
+        "unit": False,
     }
     assert json.loads(json.dumps(found.to_json())) == found.to_json()
     assert alarm(found, found) == []
@@ -228,13 +230,50 @@ def test_one_point_raises_the_alarm(count, dtype) -> None:
 
 
 @pytest.mark.parametrize("noise", [1e-8, 1e-6, 1e-4, 1e-3])
-def test_one_point_and_noise_raises_the_alarm(noise) -> None:
+@pytest.mark.parametrize("length", [1.0, 50.0])
+def test_one_point_and_noise_raises_the_alarm(noise, length) -> None:
     vectors = directions(1, 64) + noise * RNG.standard_normal((500, 64))
-    reasons = fires(vectors)
+    if length == 1.0:
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    reasons = fires(length * vectors)
+    # Of other lengths, only what is one point up to 1e-4 of it is collapsed for certain.
+    if length != 1.0 and 8 * noise > 1e-4:
+        assert reasons == []
+        return
     assert any("uniformity" in reason for reason in reasons)
     assert any("within a cosine distance of 1e-06" in reason for reason in reasons) == (
         noise < 1e-3
     )
+
+
+@pytest.mark.parametrize("dimension", [2, 16, 64, 512])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_common_offset_is_no_collapse(dimension, dtype) -> None:
+    vectors = (1000.0 + RNG.standard_normal((300, dimension))).astype(dtype)
+    assert fires(vectors) == []
+    found = looked_at(vectors)
+    assert found.spread == pytest.approx(1e-3, rel=0.1)
+    assert not found.unit
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_single_column_is_no_collapse(dtype) -> None:
+    # All positive numbers point the same way, and differ all the same.
+    assert fires(RNG.uniform(1, 10, (400, 1)).astype(dtype)) == []
+    assert fires(RNG.standard_normal((400, 1)).astype(dtype)) == []
+    (reason,) = fires(np.ones((400, 1), dtype))[:1]
+    assert "99.8 % of the queries are copies" in reason
+
+
+def test_spread_is_that_of_the_definition() -> None:
+    vectors = 3.0 + RNG.standard_normal((50, 4))
+    away = np.mean([((v - vectors.mean(axis=0)) ** 2).sum() for v in vectors])
+    size = np.mean([(v**2).sum() for v in vectors])
+    for scale in (1.0, 1e200, 1e-200):
+        assert looked_at(scale * vectors).spread == pytest.approx(math.sqrt(away / size))
+    assert looked_at(np.zeros((5, 3))).spread == 0.0
+    assert looked_at(directions(20, 8).astype(np.float16)).unit
+    assert not looked_at(2 * directions(20, 8)).unit
 
 
 @pytest.mark.parametrize("rank", [1, 2])

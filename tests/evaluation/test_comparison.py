@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -82,6 +83,12 @@ def test_photos_are_matched_by_their_ids() -> None:
         "Only the 50 photos in both lists are compared; 10 of a and 0 of b are not."
     ]
     assert found.metrics["accuracy@25km"].paired.difference > 0
+
+
+def test_what_reading_a_list_warned_of_is_said_of_that_list() -> None:
+    warned = dataclasses.replace(system(1e5), warnings=["Half of it is missing."], name="a.csv")
+    found = compare_localization(warned, system(1e4, seed=1), QUICK)
+    assert found.warnings == ["a.csv: Half of it is missing."]
 
 
 def test_published_predictions_of_the_same_model_agree(shared_data) -> None:

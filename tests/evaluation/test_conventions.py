@@ -25,7 +25,7 @@ from sightline.evaluation.conventions import (
     vigor_accuracy,
     visloc_printed,
 )
-from sightline.evaluation.retrieval.ranks import PositiveCounts, Ranks
+from sightline.evaluation.retrieval.ranks import PositiveCounts, Ranks, rank
 from sightline.evaluation.retrieval.relevance import Relevance
 
 from .oracle import ranks_by_counting, ranks_of_scores
@@ -125,21 +125,21 @@ def test_image_locate_asks_for_500_places_where_there_are_more(
 def test_the_last_rank_of_one_per_cent(
     references: int, cvm: int, series: int, transgeo: int, witw: int
 ) -> None:
-    for rank in range(1, 6):
-        ranks = ranks_of([rank - 1] * references, references=references)
-        assert published("cvmnet_validate", ranks) == float(rank <= cvm)
-        assert published("geodtr_validatenp", ranks)[-1] == float(rank <= series)
-        assert published("frgeo_accuracy", ranks)[3] == 100.0 * (rank <= transgeo)
-        assert published("witw_baseline", ranks)["R1pct"] == 100.0 * (rank <= witw)
+    for place in range(1, 6):
+        ranks = ranks_of([place - 1] * references, references=references)
+        assert published("cvmnet_validate", ranks) == float(place <= cvm)
+        assert published("geodtr_validatenp", ranks)[-1] == float(place <= series)
+        assert published("frgeo_accuracy", ranks)[3] == 100.0 * (place <= transgeo)
+        assert published("witw_baseline", ranks)["R1pct"] == 100.0 * (place <= witw)
 
 
 @pytest.mark.parametrize(("references", "last"), [(10, 1), (50, 1), (150, 3), (250, 3), (251, 4)])
 def test_university_rounds_half_to_even_and_counts_one_more(references: int, last: int) -> None:
-    for rank in range(1, 6):
-        ranks = everything(ranks_of([rank - 1] * 2, references=references))
+    for place in range(1, 6):
+        ranks = everything(ranks_of([place - 1] * 2, references=references))
         result = published("university", ranks)
         assert result["k1pct_index"] == last - 1
-        assert result["R1pct"] == 100.0 * (rank <= last)
+        assert result["R1pct"] == 100.0 * (place <= last)
 
 
 def everything(ranks: Ranks) -> Ranks:
@@ -301,6 +301,53 @@ def test_input_that_the_published_code_cannot_take(
     ranks = replace(ranks_of([0, 1], references=12), **change)
     with pytest.raises(EvaluationError, match=message):
         published(name, ranks)
+
+
+PAIRED = [name for name, row in PUBLISHED.items() if row.pairs]
+
+
+def test_the_functions_that_take_the_diagonal_are_known() -> None:
+    assert {PUBLISHED[name].peer for name in PAIRED} == {
+        "cvm-net", "safa", "l2ltr", "geodtr", "vigor", "witw", "image-locate"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_positives_that_are_no_pairs_have_no_diagonal(name: str) -> None:
+    """As many queries as references, one positive each, and yet no pairs."""
+    rng = np.random.default_rng(0)
+    queries, references = rng.standard_normal((2, 12, 8))
+    for positives in ([0] * 12, [0, 0, *range(2, 12)]):
+        relevance = Relevance.from_indices(positives, 12)
+        ranks = rank(queries, references, relevance)
+        reverse = rank(references, queries, Relevance.paired(12))
+        with pytest.raises(EvaluationError, match="pairs, and some reference is the positive of"):
+            published(name, ranks, reverse)
+    order = rng.permutation(12)
+    relevance = Relevance.from_indices(order, 12)
+    found = published(
+        name, rank(queries, references, relevance), rank(references, queries, relevance.reversed())
+    )
+    # Pairs in another order are pairs: the published code would be given them sorted.
+    relevance = Relevance.paired(12)
+    assert found == published(
+        name,
+        rank(queries, references[order], relevance),
+        rank(references[order], queries, relevance),
+    )
+
+
+def test_where_the_positives_are_no_pairs_the_tables_keep_the_peers_that_need_none() -> None:
+    rng = np.random.default_rng(0)
+    queries, references = rng.standard_normal((2, 12, 8))
+    ranks = rank(queries, references, Relevance.from_indices([0] * 12, 12), every_positive=True)
+    assert not ranks.distinct
+    peers = {"geodtr", "transgeo", "frgeo", "sample4geo", "university1652"}
+    assert set(conventions(ranks)) == peers
+    native = published_results(ranks, semi_positives=True)
+    assert set(native) == peers | {"vigor"}
+    assert set(native["vigor"]) == {"validate_top"}
+    assert set(native["geodtr"]) == {"test_vigor.validate_top", "validateVIGOR"}
 
 
 def test_no_query_at_all() -> None:

@@ -12,6 +12,7 @@ from sightline.errors import EvaluationError
 from sightline.evaluation.localization.calibration import calibration
 from sightline.evaluation.localization.guesses import baselines, most_frequent_place
 from sightline.evaluation.localization.metrics import (
+    PUBLISHED_EARTH_RADIUS_M,
     LocalizationSettings,
     errors_m,
     localization_intervals,
@@ -24,11 +25,13 @@ from sightline.evaluation.localization_result import (
     LocalizationResult,
     evaluate_localization,
 )
-from sightline.geo.coordinates import LatLng
+from sightline.geo.coordinates import EARTH_RADIUS_M, LatLng
 from sightline.geo.distance import destination, great_circle_m
 from sightline.report.document import read_schema
 
 QUICK = LocalizationSettings(resamples=99)
+# Errors are measured on the sphere of published code, places are made on our own.
+PUBLISHED = PUBLISHED_EARTH_RADIUS_M / EARTH_RADIUS_M
 
 
 def cities(seed: int, count: int) -> np.ndarray:
@@ -83,7 +86,7 @@ def test_the_document_is_what_its_schema_says() -> None:
     assert (silent["lat"], silent["lon"], silent["error_km"]) == (None, None, None)
     spoken = int(np.argmax(given.answered))
     assert document["photos"][spoken]["error_km"] == pytest.approx(
-        great_circle_m(given.predicted[spoken], given.true[spoken]) / 1000
+        great_circle_m(given.predicted[spoken], given.true[spoken]) * PUBLISHED / 1000
     )
     assert [photo["id"] for photo in document["photos"]] == given.ids
 
@@ -234,7 +237,7 @@ def test_a_prior_from_elsewhere_is_taken_as_given() -> None:
     prior = baselines(given, QUICK, np.random.default_rng(0), LatLng(10, 20))["prior"]
     errors = great_circle_m(given.true, [10.0, 20.0])
     assert prior.place == LatLng(10, 20)
-    assert prior.metrics["median_error_km"] == pytest.approx(np.median(errors) / 1000)
+    assert prior.metrics["median_error_km"] == pytest.approx(np.median(errors) * PUBLISHED / 1000)
 
 
 # Doubts
@@ -264,7 +267,15 @@ def test_always_the_same_answer_is_no_better_than_the_prior() -> None:
     assert "same place" in only(result, "All 100 answers")
     words = only(result, "no more often than always answering")
     assert "25, 200, 750 and 2500 km" in words
-    assert f"({place.lat:.2f}, {place.lon:.2f})" in words
+    assert words.endswith(f"({place.lat:.2f}, {place.lon:.2f}), the most frequent place.")
+
+
+def test_a_given_place_is_not_called_the_most_frequent() -> None:
+    true = cities(9, 100)
+    place = most_frequent_place(true)
+    constant = Predictions.of(np.tile([place.lat, place.lon], (100, 1)), true)
+    words = only(evaluate_localization(constant, QUICK, prior=place), "always answering")
+    assert words.endswith(f"({place.lat:.2f}, {place.lon:.2f}), the given place.")
 
 
 def test_answers_that_have_nothing_to_do_with_their_photos_are_noticed() -> None:
@@ -300,7 +311,7 @@ def test_a_median_of_silence_is_said_in_words() -> None:
     assert only(result, "infinite").startswith("25 of 40 photos have no answer")
     assert result.to_json()["metrics"]["median_error_km"]["value"] is None
     assert result.to_json()["metrics"]["mean_error_km"]["value"] is None
-    assert result.metrics["mean_error_km_of_answered"].value == pytest.approx(3.0)
+    assert result.metrics["mean_error_km_of_answered"].value == pytest.approx(3 * PUBLISHED)
 
 
 def test_one_group_for_all_is_said_in_words() -> None:

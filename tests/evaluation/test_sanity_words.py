@@ -138,6 +138,10 @@ def test_copies_short_of_collapse_are_said_by_side() -> None:
     (sentence,) = collapse_warnings(fine, looked_at(vectors))
     assert sentence.startswith("30 % of the references are copies of an earlier one")
     vectors[700:] *= 3.0
+    # Of other lengths they are other vectors; of length 1 they would be the same.
+    assert collapse_warnings(looked_at(vectors), fine) == []
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[700:] = vectors[700:].astype(np.float32)
     (sentence,) = collapse_warnings(looked_at(vectors), fine)
     assert sentence.startswith("About 30 % of the queries differ from an earlier one")
 
@@ -168,17 +172,17 @@ def test_queries_with_nothing_to_find_are_counted() -> None:
 
 
 def test_lengths_matter_only_where_they_differ() -> None:
-    assert length_warnings(np.full(5, 7.0), "references", "euclidean") == []
+    assert length_warnings(7.0, 7.0, "references", "euclidean") == []
     units = RNG.standard_normal((50, 64))
     units /= np.linalg.norm(units, axis=1, keepdims=True)
     halves = np.linalg.norm(units.astype(np.float16).astype(np.float64), axis=1)
-    assert length_warnings(halves, "references", "euclidean") == []
-    (sentence,) = length_warnings(np.array([0.931, 12.1]), "references", "euclidean")
+    assert length_warnings(halves.min(), halves.max(), "references", "euclidean") == []
+    (sentence,) = length_warnings(0.931, 12.1, "references", "euclidean")
     assert sentence == (
         "The references differ in length (0.931 to 12.1), so that dot product, cosine and "
         "Euclidean distance rank them differently; euclidean was used."
     )
-    assert length_warnings(np.zeros(3), "references", "cosine") == []
+    assert length_warnings(0.0, 0.0, "references", "cosine") == []
 
 
 def test_exchanged_axes_are_said() -> None:

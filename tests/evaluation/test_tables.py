@@ -295,3 +295,34 @@ def test_reading_predictions_needs_no_imaging_and_no_torch() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "[]"
+
+
+def test_a_radius_is_told_to_be_metres_and_a_place_degrees(table) -> None:
+    header = "lat,lon,true_lat,true_lon,radius_50_m"
+    with pytest.raises(SightlineError, match=r"radius_50_m must be a number. Got 'abc'") as caught:
+        read_predictions(table(f"{header}\n1,2,3,4,abc\n"))
+    assert "metres" in caught.value.hint
+    assert "degrees" not in caught.value.hint
+    with pytest.raises(SightlineError, match="must be finite") as caught:
+        read_predictions(table(f"{header}\n1,2,3,4,inf\n"))
+    assert "metres" in caught.value.hint
+    with pytest.raises(CoordinateError, match="lat must be a number") as caught:
+        read_predictions(table(f"{header}\nabc,2,3,4,5\n"))
+    assert "decimal degrees" in caught.value.hint
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", "NULL", "None", "n/a", ""])
+def test_what_is_empty_for_a_number_is_empty_for_an_id_and_a_group(table, word) -> None:
+    header = "id,lat,lon,true_lat,true_lon,group,failed,error"
+    found = read_predictions(table(f"{header}\n{word},{word},{word},3,4,{word},{word},{word}\n"))
+    assert found.ids == [""]
+    assert found.groups == (None,)
+    assert found.abstained.tolist() == [True]
+    assert found.failed.tolist() == [False]
+
+
+def test_namibia_is_a_country(table) -> None:
+    found = read_predictions(
+        table("lat,lon,true_lat,true_lon,country\n1,2,3,4,NA\n1,2,3,4,nan\n1,2,3,4,SE\n")
+    )
+    assert found.column("country") == ("NA", None, "SE")

@@ -16,6 +16,7 @@ from sightline.cli.console import say, say_json
 
 # What each extra is known by: the module to look for, and what it gives.
 EXTRAS = {
+    "figures": ("matplotlib", "figures of evaluation reports"),
     "heif": ("pillow_heif", "HEIC photos of phones"),
     "aerial": ("rasterio", "GeoTIFF and COG imagery"),
     "train": ("lightning", "training"),

@@ -28,6 +28,17 @@ if TYPE_CHECKING:
         RetrievalSettings,
     )
 
+# What stands beside the value, where the document has it: what knows nothing.
+_BASELINES = {
+    "prior": "prior only",
+    "random": "by chance",
+    "shuffled": "shuffled",
+    "constant": "constant",
+}
+
+# A first column of names is not squeezed out by many numbers.
+_NARROWEST = 14
+
 # A table of groups has one line each; these say least there.
 _LEFT_OUT_OF_GROUPS = {"mean_error_km", "mean_error_km_of_answered", "score"}
 
@@ -250,29 +261,11 @@ def _scored_archive(
     radius_m: float | None,
     peers: Sequence[str] | Literal["all"],
 ) -> RetrievalResult:
-    from sightline.evaluation import Context, evaluate_retrieval, read_archive
+    from sightline.evaluation import evaluate_archive, read_archive
 
     archive = read_archive(file)
-    relevance = archive.relevance(radius_m)
     with progress_bar(f"ranking {printable(archive.name)}", unit="references") as bar:
-        return evaluate_retrieval(
-            archive.queries,
-            archive.references,
-            relevance,
-            settings,
-            name=archive.name,
-            context=Context(
-                groups=archive.groups,
-                query_latlon=archive.query_latlon,
-                reference_latlon=archive.reference_latlon,
-                query_hashes=archive.query_hashes,
-                reference_hashes=archive.reference_hashes,
-                radius_m=radius_m,
-                notes=archive.notes,
-            ),
-            peers=peers,
-            progress=bar,
-        )
+        return evaluate_archive(archive, settings, radius_m=radius_m, peers=peers, progress=bar)
 
 
 def _tell(document: dict[str, Any], *, as_json: bool, report: Path | None) -> None:
@@ -301,6 +294,8 @@ def _show(document: dict[str, Any]) -> None:
         )
     say(f"{printable(document['name'])}: {what}", style="bold")
     out.print(_metrics_table(document))
+    if retrieval:
+        out.print(_sanity_table(document))
     for column, values in document.get("groups", {}).items():
         out.print(_groups_table(column, values))
     if document["conventions"]:
@@ -309,84 +304,125 @@ def _show(document: dict[str, Any]) -> None:
 
 def _conventions_table(document: dict[str, Any]) -> Table:
     """The honest numbers first, and below them what published code would say of the same input."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("  counted as")
+    from sightline.report.evaluation_document import convention_metrics
+
+    table = _table("counted as")
     ours = {name: found["value"] for name, found in document["metrics"].items()}
-    said = document["conventions"]
-    # A metric of one peer alone has no column; the JSON document holds it.
-    columns = [name for name in ours if sum(name in values for values in said.values()) > 1]
+    # The JSON document holds what has no column.
+    columns = convention_metrics([document])
     for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    for peer, values in {"sightline": ours, **said}.items():
-        cells = [_number(name, values.get(name)) for name in columns]
+        table.add_column(name.removeprefix("accuracy@"), justify="right", no_wrap=True)
+    for peer, values in {"sightline": ours, **document["conventions"]}.items():
+        cells = [_cell(name, values) for name in columns]
         table.add_row(f"  {peer}", *cells, style="bold" if peer == "sightline" else "dim")
     return table
 
 
 def _metrics_table(document: dict[str, Any]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("  metric")
+    from sightline.report.metric_text import metric_interval, metric_value
+
     confidence = document["settings"]["confidence"]
     policies = document.get("tie_policies")
-    headings = ["value", f"{confidence:.0%} interval", "by chance"]
+    beside = {
+        heading: document["baselines"][name]
+        for name, heading in _BASELINES.items()
+        if name in document["baselines"]
+    }
+    headings = ["value", f"{confidence:.0%} interval", *beside]
     if policies:
-        headings += ["ties against", "ties for"]
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    chance = document["baselines"]["random"]
-    chance = chance.get("metrics", chance)
+        headings += ["ties\nagainst", "ties\nfor"]
+    table = _table("metric", *headings)
     for name, found in document["metrics"].items():
         cells = [
-            _number(name, found["value"]),
-            f"{_number(name, found['low'])} to {_number(name, found['high'])}",
-            _number(name, chance.get(name)),
+            metric_value(name, found["value"]),
+            metric_interval(name, found["low"], found["high"]) or "-",
+            *(_cell(name, values.get("metrics", values)) for values in beside.values()),
         ]
         if policies:
-            cells += [_number(name, policies[p][name]) for p in ("pessimistic", "optimistic")]
+            cells += [_cell(name, policies[p]) for p in ("pessimistic", "optimistic")]
         table.add_row(f"  {name}", *cells)
     return table
 
 
-def _groups_table(column: str, values: Mapping[str, Any]) -> Table:
+def _sanity_table(document: dict[str, Any]) -> Table:
+    """What else could have made the score, a line each, whether or not it is worth a warning."""
+    from sightline.report.evaluation_checks import leakage_words
+    from sightline.report.metric_text import metric_value, percent_number
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    collapse = document["collapse"]
+    table.add_row("  collapse", "ALARM" if collapse["alarm"] else "no alarm")
+    for side in ("queries", "references"):
+        found = collapse[side]
+        table.add_row(
+            f"  {side}",
+            f"copies {percent_number(found['duplicates'])} %, "
+            f"near copies {percent_number(found['near_duplicates'])} %, "
+            f"effective rank {_plain(found['effective_rank'], 1)} of {document['dimension']:,}, "
+            f"uniformity {_plain(found['uniformity'], 2)}",
+        )
+    table.add_row("  leaks", leakage_words(document["leakage"]))
+    depths = document["settings"]["k_of_percent"]
+    table.add_row("  k", ", ".join(f"{percent} is {k:,}" for percent, k in depths.items()))
+    if document["reverse"] is not None:
+        metrics = document["reverse"]["metrics"]
+        named = [
+            f"{name} {metric_value(name, metrics[name]['value'])}" for name in ("recall@1", "pssr")
+        ]
+        table.add_row("  reverse", f"references ask: {', '.join(named)}")
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column(f"  {printable(column)}", overflow="fold")
-    table.add_column("photos", justify="right")
+    table.add_column(f"  {first}", overflow="fold", min_width=_NARROWEST)
+    for heading in others:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _cell(metric: str, values: Mapping[str, float | None]) -> str:
+    from sightline.report.metric_text import metric_value
+
+    return metric_value(metric, values[metric]) if metric in values else "-"
+
+
+def _plain(value: float | None, decimals: int) -> str:
+    return "undefined" if value is None else f"{value:,.{decimals}f}"
+
+
+def _groups_table(column: str, values: Mapping[str, Any]) -> Table:
     metrics = [m for m in next(iter(values.values()))["metrics"] if m not in _LEFT_OUT_OF_GROUPS]
-    for metric in metrics:
-        table.add_column(metric.removeprefix("accuracy@"), justify="right", no_wrap=True)
+    headings = (metric.removeprefix("accuracy@") for metric in metrics)
+    table = _table(printable(column), "photos", *headings)
     for value, group in values.items():
-        numbers = (_number(metric, group["metrics"][metric]["value"]) for metric in metrics)
+        measured = {name: found["value"] for name, found in group["metrics"].items()}
+        numbers = (_cell(metric, measured) for metric in metrics)
         table.add_row(f"  {printable(value)}", f"{group['n']:,}", *numbers)
     return table
 
 
 def _show_comparison(document: dict[str, Any]) -> None:
+    from sightline.report.metric_text import difference_interval, metric_difference, metric_value
+
     names = [printable(document[side]["name"]) for side in ("a", "b")]
     say(f"a {names[0]}, b {names[1]}: {document['n_queries']:,} queries", style="bold")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("  metric")
     confidence = document["settings"]["confidence"]
-    for heading in ("a", "b", "b - a", f"{confidence:.0%} interval", "p", "p (Holm)"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = _table("metric", "a", "b", "b - a", f"{confidence:.0%} interval", "p", "p (Holm)")
     for name, found in document["metrics"].items():
         table.add_row(
             f"  {name}",
-            *(_number(name, found[key]) for key in ("a", "b", "difference")),
-            f"{_number(name, found['low'])} to {_number(name, found['high'])}",
-            *(f"{found[key]:.3g}" for key in ("p_value", "p_value_holm")),
+            *(metric_value(name, found[side]) for side in ("a", "b")),
+            metric_difference(name, found["difference"]),
+            difference_interval(name, found["low"], found["high"]) or "-",
+            *(
+                "undefined" if found[key] is None else f"{found[key]:.3g}"
+                for key in ("p_value", "p_value_holm")
+            ),
         )
     out.print(table)
-
-
-def _number(metric: str, value: float | None) -> str:
-    """A share in per cent, ranks and kilometres as they are."""
-    if value is None:
-        return "-"
-    if metric.endswith("_km"):
-        return f"{value:,.1f} km"
-    if metric.endswith("_rank") or metric == "score":
-        return f"{value:,.1f}"
-    return f"{100 * value:.2f} %"
 
 
 def _peers(names: str | None) -> Sequence[str] | Literal["all"]:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sightline.evaluation.archive_result import evaluate_archive
     from sightline.evaluation.archives import Archive, read_archive
     from sightline.evaluation.comparison import Comparison, compare
     from sightline.evaluation.localization import (
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     )
     from sightline.evaluation.localization_result import LocalizationResult, evaluate_localization
     from sightline.evaluation.retrieval import LanceColumn, Ranks, Relevance, rank
+    from sightline.evaluation.retrieval_comparison import compare_retrieval
     from sightline.evaluation.retrieval_result import (
         Context,
         RetrievalResult,
         RetrievalSettings,
-        compare_retrieval,
         evaluate_retrieval,
     )
 
@@ -39,6 +40,7 @@ __all__ = [
     "compare",
     "compare_localization",
     "compare_retrieval",
+    "evaluate_archive",
     "evaluate_localization",
     "evaluate_retrieval",
     "rank",
@@ -55,6 +57,8 @@ _ROOMS = (
     "archives",
     "retrieval",
     "retrieval_result",
+    "retrieval_comparison",
+    "archive_result",
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from sightline.evaluation.localization.metrics import (
     localization_intervals,
 )
 from sightline.evaluation.localization.predictions import Predictions
+from sightline.evaluation.peers import wanted_peers
 from sightline.evaluation.schema import SCHEMA
 from sightline.evaluation.uncertainty import Interval, finite
 from sightline.evaluation.uncertainty.bootstrap_means import Floats
@@ -187,7 +187,14 @@ def evaluate_localization(
         warnings=[
             *predictions.warnings,
             *doubts(
-                predictions, errors, values, guesses, found, settings.earth, settings.thresholds_km
+                predictions,
+                errors,
+                values,
+                guesses,
+                found,
+                settings.earth,
+                settings.thresholds_km,
+                prior_given=prior is not None,
             ),
         ],
     )
@@ -231,15 +238,7 @@ def _conventions(
         published_localizations,
     )
 
-    wanted = list(LOCALIZATION_PEERS) if peers == "all" else list(peers)
-    for peer in wanted:
-        if peer not in LOCALIZATION_PEERS:
-            near = difflib.get_close_matches(peer, list(LOCALIZATION_PEERS), n=1)
-            raise EvaluationError(
-                f"There is no localization convention {peer!r}.",
-                hint=(f"Did you mean {near[0]!r}? " if near else "")
-                + f"There are {', '.join(LOCALIZATION_PEERS)}.",
-            )
+    wanted = wanted_peers(peers, LOCALIZATION_PEERS, "localization")
     ours = localization_conventions(predictions.predicted, predictions.true)
     theirs = published_localizations(predictions.predicted, predictions.true)
     return {peer: ours[peer] for peer in wanted}, {peer: theirs[peer] for peer in wanted}

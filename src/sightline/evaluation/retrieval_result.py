@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.comparison import Comparison, compare
 from sightline.evaluation.conventions import (
     PEERS,
     Native,
     published_results,
 )
 from sightline.evaluation.conventions import conventions as convention_shares
+from sightline.evaluation.peers import wanted_peers
 from sightline.evaluation.retrieval.metrics import (
     REQUIRED_RECALLS,
     Metric,
@@ -31,7 +30,7 @@ from sightline.evaluation.retrieval.reduction import pssr, search_space_at_recal
 from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.retrieval.scan import Progress
 from sightline.evaluation.retrieval.space import Distance
-from sightline.evaluation.retrieval.vectors import Vectors, VectorsLike, measure, open_vectors
+from sightline.evaluation.retrieval.vectors import Vectors, VectorsLike, open_vectors
 from sightline.evaluation.sanity import (
     Collapse,
     Leak,
@@ -55,6 +54,7 @@ from sightline.evaluation.uncertainty import (
     RESAMPLES,
     Interval,
     finite,
+    group_numbers,
     interval,
 )
 from sightline.version import __version__
@@ -111,6 +111,11 @@ class Context:
     radius_m: float | None = None
     notes: Sequence[str] = ()
 
+    @property
+    def hashed(self) -> bool:
+        """Whether the content of both sides has hashes."""
+        return self.query_hashes is not None and self.reference_hashes is not None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
@@ -150,6 +155,7 @@ class RetrievalResult:
         settings: How it was measured.
         relevance: What it was judged by.
         context: What else is known.
+        group_labels: int64 (n,), the context's groups numbered from 0; None without groups.
         dimension: Numbers in a vector.
         forward: Queries ask.
         backward: References ask; None where pairs are not one to one, or it was not wanted.
@@ -166,6 +172,7 @@ class RetrievalResult:
     settings: RetrievalSettings
     relevance: Relevance
     context: Context
+    group_labels: NDArray[np.int64] | None
     dimension: int
     forward: Scores
     backward: Scores | None
@@ -225,7 +232,7 @@ class RetrievalResult:
         }
 
     def _settings(self) -> dict[str, Any]:
-        settings, groups = self.settings, self.context.groups
+        settings, labels = self.settings, self.group_labels
         depths = recall_depths(self.relevance.references)
         return {
             "distance": settings.distance,
@@ -235,8 +242,8 @@ class RetrievalResult:
             "confidence": settings.confidence,
             "resamples": settings.resamples,
             "seed": settings.seed,
-            "grouped_by": None if groups is None else "group",
-            "n_groups": None if groups is None else len(np.unique(np.asarray(groups))),
+            "grouped_by": None if labels is None else "group",
+            "n_groups": None if labels is None else int(labels.max()) + 1,
             "k_of_percent": {
                 name.removeprefix("recall@"): k for name, k in depths.items() if name[-1] == "%"
             },
@@ -248,7 +255,7 @@ class RetrievalResult:
         place = self.place
         return {
             "same_content": self.content.queries,
-            "by": "vectors" if self.context.query_hashes is None else "hashes",
+            "by": "hashes" if self.context.hashed else "vectors",
             "same_place": None if place is None else place.queries,
             "radius_m": None if place is None else _same_place_m(self.settings),
             "examples": [list(pair) for pair in self.content.examples],
@@ -296,13 +303,15 @@ def evaluate_retrieval(
         progress: Called with references done and all references, for each pass over them.
 
     Raises:
-        EvaluationError: Arrays or settings that do not fit, or no such peer.
+        EvaluationError: Arrays or settings that do not fit, or no such peer; names the array.
         VectorError: A vector that is not finite.
         CoordinateError: A place that is out of range.
     """
     settings, context = settings or RetrievalSettings(), context or Context()
-    wanted = _wanted_peers(peers)
+    wanted = wanted_peers(peers, PEERS, "retrieval")
     asked, given = open_vectors(queries, "queries"), open_vectors(references, "references")
+    _require_context(context, relevance)
+    groups = _group_labels(context, relevance)
     bootstrapping, looking, shuffling = np.random.default_rng(settings.seed).spawn(3)
     several = bool((relevance.positives.lengths > 1).any())
     ranks = rank(
@@ -314,7 +323,7 @@ def evaluate_retrieval(
         device=settings.device,
         progress=progress,
     )
-    forward = _scores(ranks, relevance, settings, context.groups, bootstrapping)
+    forward = _scores(ranks, relevance, settings, groups, bootstrapping)
     backward = None
     if settings.both_ways and _one_to_one(relevance):
         turned = relevance.reversed()
@@ -326,7 +335,9 @@ def evaluate_retrieval(
             device=settings.device,
             progress=progress,
         )
-        backward = _scores(back, turned, settings, context.groups, bootstrapping)
+        # A reference that asks belongs with its own query.
+        partners = None if groups is None else groups[turned.positives.members]
+        backward = _scores(back, turned, settings, partners, bootstrapping)
     collapse = (
         collapse_of(asked, rng=looking, name="queries"),
         collapse_of(given, rng=looking, name="references"),
@@ -339,6 +350,7 @@ def evaluate_retrieval(
         settings=settings,
         relevance=relevance,
         context=context,
+        group_labels=groups,
         dimension=asked.shape[1],
         forward=forward,
         backward=backward,
@@ -352,7 +364,7 @@ def evaluate_retrieval(
             *collapse_warnings(*collapse),
             *tie_warnings(forward.policies, baselines["random"], relevance.queries),
             *unanswerable_warnings(relevance),
-            *_length_warnings(given, settings),
+            *length_warnings(*ranks.reference_norms, "references", settings.distance),
             *_leak_warnings(collapse, content, place, relevance, context, settings),
             *_swap_warnings(context),
             *context.notes,
@@ -360,11 +372,48 @@ def evaluate_retrieval(
     )
 
 
+def _require_context(context: Context, relevance: Relevance) -> None:
+    """One row for each query or reference: a single hash would otherwise be every query's."""
+    for side, count, names in (
+        ("queries", relevance.queries, ("groups", "query_latlon", "query_hashes")),
+        ("references", relevance.references, ("reference_latlon", "reference_hashes")),
+    ):
+        for name in names:
+            value = getattr(context, name)
+            rows = count if value is None else _rows(name, value)
+            if rows != count:
+                raise EvaluationError(
+                    f"{name} has {rows} rows, and there are {count} {side}.",
+                    hint=f"Give one row for each of the {side}, in the same order.",
+                )
+
+
+def _rows(name: str, value: Any) -> int:
+    # Groups may be anything that can be counted; of tuples numpy would make columns.
+    if name != "groups":
+        value = np.asarray(value)
+        if value.ndim < (2 if name.endswith("latlon") else 1):
+            return 1
+    return len(value)
+
+
+def _group_labels(context: Context, relevance: Relevance) -> NDArray[np.int64] | None:
+    if context.groups is None:
+        return None
+    shape = np.shape(context.groups) if isinstance(context.groups, np.ndarray) else (0,)
+    if len(shape) != 1:
+        raise EvaluationError(
+            f"groups must have shape ({relevance.queries},). Got {shape}.",
+            hint="Give each query one number or one word.",
+        )
+    return group_numbers(context.groups, relevance.queries)
+
+
 def _scores(
     ranks: Ranks,
     relevance: Relevance,
     settings: RetrievalSettings,
-    groups: Sequence[object] | NDArray[Any] | None,
+    groups: NDArray[np.int64] | None,
     rng: np.random.Generator,
 ) -> Scores:
     metrics = metrics_of(ranks, relevance)
@@ -457,10 +506,9 @@ def _leak_warnings(
     context: Context,
     settings: RetrievalSettings,
 ) -> list[str]:
-    hashed = context.query_hashes is not None and context.reference_hashes is not None
     return leakage_warnings(
         relevance.queries,
-        content=content if hashed else None,
+        content=content if context.hashed else None,
         # Where everything is one vector, that a query has it says nothing of the photos.
         vectors=None if alarm(*collapse) else content,
         place=None if settings.same_place_m is None else place,
@@ -474,10 +522,6 @@ def _swap_warnings(context: Context) -> list[str]:
     return swapped_warnings(places_look_swapped(context.query_latlon, context.reference_latlon))
 
 
-def _length_warnings(references: Vectors, settings: RetrievalSettings) -> list[str]:
-    return length_warnings(measure(references, "references").norms, "references", settings.distance)
-
-
 def _one_to_one(relevance: Relevance) -> bool:
     """Whether every query has one reference and every reference one query."""
     positives = relevance.positives
@@ -486,20 +530,6 @@ def _one_to_one(relevance: Relevance) -> bool:
         and bool((positives.lengths == 1).all())
         and len(np.unique(positives.members)) == relevance.references
     )
-
-
-def _wanted_peers(peers: Sequence[str] | Literal["all"]) -> list[str]:
-    if peers == "all":
-        return list(PEERS)
-    for peer in peers:
-        if peer not in PEERS:
-            near = difflib.get_close_matches(peer, list(PEERS), n=1)
-            raise EvaluationError(
-                f"There is no retrieval convention {peer!r}.",
-                hint=(f"Did you mean {near[0]!r}? " if near else "")
-                + f"There are {', '.join(PEERS)}.",
-            )
-    return list(peers)
 
 
 def _conventions(
@@ -538,40 +568,3 @@ def _pair_distances(
         apart -= references.take(relevance.positives.members[rows])
         out[rows] = np.linalg.norm(apart, axis=1)
     return out
-
-
-def compare_retrieval(a: RetrievalResult, b: RetrievalResult) -> Comparison:
-    """Compare two models on the same queries, references and positives, with paired tests.
-
-    Metrics that are means over queries are compared, as they stand in each evaluation; the
-    settings and groups are those of ``a``.
-
-    Raises:
-        EvaluationError: Other queries, references or positives.
-    """
-    for what, first, second in (
-        ("queries", a.relevance.queries, b.relevance.queries),
-        ("references", a.relevance.references, b.relevance.references),
-    ):
-        if first != second:
-            raise EvaluationError(
-                f"{a.name!r} has {first} {what} and {b.name!r} {second}.",
-                hint="Compare models on the same set.",
-            )
-    for kind in ("positives", "semi_positives", "ignored"):
-        first, second = getattr(a.relevance, kind), getattr(b.relevance, kind)
-        if not first.equals(second):
-            raise EvaluationError(
-                f"{a.name!r} and {b.name!r} have other {kind}.",
-                hint="Save both in the same order of queries and references.",
-            )
-    values = a.per_query(), b.per_query()
-    return compare(
-        a.name,
-        b.name,
-        {name: (values[0][name], values[1][name]) for name in values[0]},
-        groups=None if a.context.groups is None else list(a.context.groups),
-        confidence=a.settings.confidence,
-        resamples=a.settings.resamples,
-        seed=a.settings.seed,
-    )

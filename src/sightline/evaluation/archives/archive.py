@@ -87,12 +87,16 @@ class Archive:
             ):
                 return Relevance.within_radius(self.query_latlon, self.reference_latlon, radius_m)
         except SightlineError as error:
-            message = f"{str(self.path)!r}: {error.message}"
-            raise type(error)(message, hint=error.hint, path=self.path) from error
+            raise self.named(error) from error
         raise self._error(
             "says what is right by places alone, and no radius was given.",
             hint="Give --radius-m (radius_m); CVACT's test set takes 25.",
         )
+
+    def named(self, error: SightlineError) -> SightlineError:
+        """Return an error about the archive's arrays with the path they come from."""
+        message = f"{str(self.path)!r}: {error.message}"
+        return type(error)(message, hint=error.hint, path=self.path)
 
     def _require_places_alone(self, radius_m: float) -> None:
         if self.query_latlon is None:

@@ -29,6 +29,7 @@ _PER_QUERY = (
     "groups",
     "query_hashes",
 )
+_SINGLE = ("groups", "query_hashes", "reference_hashes")
 _PER_REFERENCE = ("reference_labels", "reference_latlon", "reference_hashes")
 
 
@@ -111,9 +112,11 @@ class _Reader:
         if meaning not in self.found:
             return None
         array = np.array(self.container.read(self.found[meaning]))
-        # Matlab files hold a vector of n as a row (1, n).
+        # Matlab files hold a vector of n as a row (1, n), or as a column (n, 1).
         if array.ndim == 2 and len(array) == 1 and array.shape[1] == count > 1:
             array = array[0]
+        if array.shape == (count, 1) and meaning in _SINGLE:
+            array = array[:, 0]
         side = "queries" if meaning in _PER_QUERY else "references"
         if array.ndim == 0 or len(array) != count:
             turned = array.ndim == 2 and array.shape[1] == count

@@ -69,14 +69,14 @@ def count(function: PublishedFunction, ranks: Ranks, order: Order) -> Outcome:
         order: By reference number, how ties stand in the functions that sort.
     """
     precision = 0.0
-    if function.ties == "sorted" and ranks.every is not None:
+    if function.comparison == "sorted" and ranks.every is not None:
         owners, rows, numbers = _sorted_rows(ranks, ranks.every, order)
         places = np.full(ranks.queries, _NEVER_FOUND)
         first = numbers == 0
         places[owners[first]] = rows[first] + 1
         precision = _summed_precision(ranks, owners, rows, numbers)
     else:
-        places = 1 + ranks.better + (ranks.tied if function.ties == "pessimistic" else 0)
+        places = 1 + ranks.better + (ranks.tied if function.comparison == "inclusive" else 0)
     hits = {
         metric: int((places <= function.last_rank(metric, ranks.references)).sum())
         for metric in function.reported(ranks.references)

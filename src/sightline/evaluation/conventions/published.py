@@ -1,17 +1,17 @@
 """The table of what each published function counts as a success, and how it reports it.
 
 Every function says for each query at which rank it finds the true reference, and counts the queries
-whose rank is small enough. What differs between them is in this table and nowhere else: how ties
-are ranked, which rank is the last that counts, in which direction one asks, and how the shares are
-written down.
+whose rank is small enough. What differs between them is in this table and nowhere else: how
+distances are compared, which rank is the last that counts, in which direction one asks, and how the
+shares are written down.
 
 Where the code was read: for each function ``source`` names repository, file and function.
 
-Two things to know when reading numbers across the table. The optimistic functions call a query
-right when no other reference is *strictly* closer, so that a model that gives one and the same
-vector to everything scores 100 %. And image-locate's ``pssr`` is the share of references that is
-*kept*, asked from the satellite to the ground: 1 is its worst value, where the paper's proportional
-search-space reduction calls 0 the worst.
+Two things to know when reading numbers across the table. The functions that compare strictly call a
+query right when no other reference is *closer*, whatever is as close, so that a model that gives
+one and the same vector to everything scores 100 %. And image-locate's ``pssr`` is the share of
+references that is *kept*, asked from the satellite to the ground: 1 is its worst value, where the
+paper's proportional search-space reduction calls 0 the worst.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Ties: TypeAlias = Literal["optimistic", "pessimistic", "sorted"]
+Comparison: TypeAlias = Literal["strict", "inclusive", "sorted"]
 Percent: TypeAlias = Literal["floor", "floor+1", "round+1"]
 Unit: TypeAlias = Literal["fraction", "percent", "percent in float32"]
 Layout: TypeAlias = Literal[
@@ -50,14 +50,15 @@ class PublishedFunction:
             1 % (whose last entry is its recall at 1 %); a list ``both ways``; a dictionary with
             shares ``printed`` to 4 decimals; the ``places`` of a sorted row; a dictionary of rank
             ``statistics``; of ``cmc`` and average precision; or the ``search space``.
-        ties: ``optimistic``, rank 1 + others strictly closer; ``pessimistic``, others as close
-            stand before the true one too; ``sorted``, all stand as a sort left them.
+        comparison: What stands before the true one: with ``strict``, others that are closer; with
+            ``inclusive``, others as close too; with ``sorted``, whatever a sort put there.
         percent: The last rank that counts at p % of m references: ``floor``, floor(m p / 100);
             ``floor+1``, one more; ``round+1``, round(m p / 100), half to even, plus one. Written
             with ``int(0.01 * m)`` or ``m // 100``, the floor is the same for every m.
         extra_places: How many ranks beyond k still count: 1 where k indexes a sorted row from 0.
         unit: ``fraction`` of 1, or ``percent``, rounded as float64 or as float32 rounds.
-        pairs: Whether it is written for n queries and their n references only.
+        pairs: Whether it is written for n queries and their n references only: it takes the
+            diagonal of a square matrix for the distances of the pairs.
         reverse: Whether it looks from the references to the queries as well, or only.
         least_references: With fewer the published code stops with an index error.
     """
@@ -67,7 +68,7 @@ class PublishedFunction:
     source: str
     metrics: tuple[str, ...] = RECALLS
     layout: Layout = "list"
-    ties: Ties = "optimistic"
+    comparison: Comparison = "strict"
     percent: Percent = "floor"
     extra_places: int = 0
     unit: Unit = "fraction"
@@ -121,7 +122,7 @@ def _university(peer: str, function: str, source: str) -> PublishedFunction:
         source=source,
         metrics=(*RECALLS, "map"),
         layout="cmc",
-        ties="sorted",
+        comparison="sorted",
         percent="round+1",
         unit="percent in float32",
         least_references=10,
@@ -135,7 +136,7 @@ def _witw(function: str, source: str) -> PublishedFunction:
         source=source,
         metrics=(*RECALLS, "mean_rank", "median_rank"),
         layout="statistics",
-        ties="pessimistic",
+        comparison="inclusive",
         unit="percent",
         pairs=True,
     )
@@ -282,7 +283,7 @@ PUBLISHED: dict[str, PublishedFunction] = {
         source="S010MON/image-locate:src/metrics.py:proportional_search_space_reduction",
         metrics=("pssr",),
         layout="search space",
-        ties="pessimistic",
+        comparison="inclusive",
         pairs=True,
         reverse=True,
     ),

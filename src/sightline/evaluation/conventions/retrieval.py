@@ -161,18 +161,15 @@ def _require_fit(name: str, ranks: Ranks, reverse: Ranks | None) -> None:
             "references.",
             hint="Score with Sightline's own metrics, which any number of references suits.",
         )
-    if function.ties != "sorted":
+    if function.comparison != "sorted":
         _require_one_positive(name, ranks)
     elif ranks.every is None:
         raise EvaluationError(
             f"{name} sorts all positives, and their counts are missing.",
             hint="Call rank with every_positive=True.",
         )
-    if function.pairs and n != m:
-        raise EvaluationError(
-            f"{name} is written for pairs, and there are {n} queries and {m} references.",
-            hint="Give as many references as queries.",
-        )
+    if function.pairs:
+        _require_pairs(name, ranks)
     if function.reverse:
         _require_reverse(name, ranks, reverse)
 
@@ -191,6 +188,21 @@ def _require_one_positive(name: str, ranks: Ranks) -> None:
         raise EvaluationError(
             f"{name} knows no junk, and query {junk[0]} ignores {ignored[junk[0]]} references.",
             hint="Take 'university', which leaves junk out.",
+        )
+
+
+def _require_pairs(name: str, ranks: Ranks) -> None:
+    if ranks.queries != ranks.references:
+        raise EvaluationError(
+            f"{name} is written for pairs, and there are {ranks.queries} queries and "
+            f"{ranks.references} references.",
+            hint="Give as many references as queries.",
+        )
+    if not ranks.distinct:
+        raise EvaluationError(
+            f"{name} is written for pairs, and some reference is the positive of two queries.",
+            hint="Give every query a reference of its own, or take a peer that needs no pairs, as "
+            "'transgeo'.",
         )
 
 

@@ -30,7 +30,8 @@ def compare_localization(
 
     Photos are matched by their ids, and only those in both lists count; lists without ids must hold
     the same photos in the same order. Both are judged by the truth of a's list. Medians and means
-    of errors are no part of it: they have no test that takes photos without an answer.
+    of errors are no part of it: they have no test that takes photos without an answer. What reading
+    a list warned of is passed on under its name.
 
     Raises:
         EvaluationError: The lists have no photo in common, an id twice, or different truths.
@@ -68,7 +69,8 @@ def compare_localization(
         resamples=settings.resamples,
         seed=settings.seed,
     )
-    return replace(found, warnings=[*warnings, *found.warnings])
+    told = [f"{answers.name}: {warning}" for answers in (a, b) for warning in answers.warnings]
+    return replace(found, warnings=[*told, *warnings, *found.warnings])
 
 
 def _matched(a: Predictions, b: Predictions) -> tuple[Labels, Labels, list[str]]:

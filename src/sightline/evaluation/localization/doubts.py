@@ -29,6 +29,8 @@ def doubts(
     calibration: Calibration | None,
     earth: Earth,
     thresholds_km: Sequence[float],
+    *,
+    prior_given: bool = False,
 ) -> list[str]:
     """Return a sentence for everything that looks wrong.
 
@@ -40,13 +42,20 @@ def doubts(
         calibration: Of the stated radii, if there are any.
         earth: What errors were measured on.
         thresholds_km: What accuracies were measured at.
+        prior_given: The place of ``prior`` was chosen by the caller, and not counted out.
     """
     return [
         *_swapped(predictions, errors, earth),
         *_one_answer(predictions),
         *_at_the_truth(errors),
         *_no_median(errors),
-        *_no_better_than_the_prior(values, baselines["prior"], len(errors), thresholds_km),
+        *_no_better_than_the_prior(
+            values,
+            baselines["prior"],
+            len(errors),
+            thresholds_km,
+            "the given place" if prior_given else "the most frequent place",
+        ),
         *_no_better_than_shuffled(values, baselines["shuffled"]),
         *_one_group(predictions),
         *_radii_too_short(calibration),
@@ -102,6 +111,7 @@ def _no_better_than_the_prior(
     prior: Baseline,
     count: int,
     thresholds_km: Sequence[float],
+    what: str,
 ) -> Iterator[str]:
     beaten = []
     for threshold_km in thresholds_km:
@@ -115,7 +125,7 @@ def _no_better_than_the_prior(
     if beaten and prior.place is not None:
         yield (
             f"Within {_listed(beaten)} km the model is right no more often than always answering "
-            f"({prior.place.lat:.2f}, {prior.place.lon:.2f}), the most frequent place."
+            f"({prior.place.lat:.2f}, {prior.place.lon:.2f}), {what}."
         )
 
 

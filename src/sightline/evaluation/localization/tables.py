@@ -14,7 +14,17 @@ import numpy as np
 from sightline.errors import CoordinateError, SightlineError, TableError
 from sightline.evaluation.localization.predictions import Flags, Predictions, Texts
 from sightline.geo.coordinates import FloatArray, as_coordinates
-from sightline.tabular import located, missing_columns, number_of, read_rows, text_of, unusable
+from sightline.tabular import (
+    DEGREES_HINT,
+    EMPTY,
+    METRES_HINT,
+    located,
+    missing_columns,
+    number_of,
+    read_rows,
+    text_of,
+    unusable,
+)
 
 HEADER = "id,lat,lon,true_lat,true_lon"
 
@@ -44,6 +54,9 @@ _OTHERS = {
 }
 RADII = {0.5: "radius_50_m", 0.9: "radius_90_m"}
 """Columns that state within how many metres the truth lies with which probability."""
+
+# Photos are scored apart by country too, and NA is Namibia.
+_EMPTY_VALUES = EMPTY - {"na"}
 
 _YES = frozenset({"true", "yes", "1", "1.0"})
 _NO = frozenset({"false", "no", "0", "0.0"})
@@ -192,7 +205,7 @@ class _Reader:
                 share: self._radii(role) for share, role in RADII.items() if role in self.roles
             },
             columns={
-                name: tuple(text_of(row[name]) for row in self.rows)
+                name: tuple(text_of(row[name], empty=_EMPTY_VALUES) for row in self.rows)
                 for name in self.rows[0]
                 if name not in meant
             },
@@ -203,9 +216,11 @@ class _Reader:
         name = self.roles[role]
         return ((line, row[name]) for line, row in zip(self.lines, self.rows, strict=True))
 
-    def _numbers(self, role: str) -> FloatArray:
+    def _numbers(self, role: str, hint: str = DEGREES_HINT) -> FloatArray:
         name = self.roles[role]
-        numbers = (number_of(cell, name, line, self.table) for line, cell in self._cells(role))
+        numbers = (
+            number_of(cell, name, line, self.table, hint=hint) for line, cell in self._cells(role)
+        )
         return np.array([np.nan if number is None else number for number in numbers])
 
     def _texts(self, role: str) -> Texts | None:
@@ -272,7 +287,7 @@ class _Reader:
         return np.array([text is not None and text.lower() not in _NO for text in texts])
 
     def _radii(self, role: str) -> FloatArray:
-        radii = self._numbers(role)
+        radii = self._numbers(role, METRES_HINT)
         if (radii < 0.0).any():
             row = int(np.argmax(radii < 0.0))
             raise TableError(

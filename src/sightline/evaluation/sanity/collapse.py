@@ -4,6 +4,11 @@ Published code has scored such models as perfect, because a reference that is as
 one did not count against it. Four numbers tell, each of which misses what another sees: exact
 copies, near copies, the number of directions in which vectors differ, and how widely they spread.
 
+What only directions show (near copies, uniformity) is held against vectors of length 1, where
+directions are all there is, and against others only where they hardly differ in any way: a common
+offset, or a single column of positive numbers, brings all directions together and changes no order
+of Euclidean distances.
+
 The thresholds stand far from anything that a network gives by itself. Measured on 163 real photos
 (``tests/evaluation/test_collapse.py`` repeats the synthetic ones):
 
@@ -56,6 +61,12 @@ LEAST_SPREAD = -1e-3
 """Uniformity above which all vectors point the same way within about a degree; untrained networks
 have -0.13."""
 
+ONE_POINT = 1e-4
+"""Spread up to which vectors of any length count as one point."""
+
+# Lengths that float16 rounding leaves of 1 differ from it by less.
+_UNIT_SLACK = 1e-3
+
 # In mean squared distance from the mean: float32 holds differences no finer than this.
 _NO_DIFFERENCE = 1e-14
 _DIGEST_BYTES = 16
@@ -79,6 +90,10 @@ class Collapse:
             Isola, *Understanding Contrastive Representation Learning through Alignment and
             Uniformity on the Hypersphere*, ICML 2020, section 4.1.2, t = 2): 0 for one point, about
             -4 for all directions. None for a single vector.
+        spread: Root mean square distance of a sample of the vectors, as they are, from their mean,
+            over their root mean square length: 0 for one point, 1 around the origin. None for a
+            single vector.
+        unit: Whether all vectors of the sample have length 1.
         digests: A hash of each vector's numbers, (rows,) of 16 bytes: the same for equal numbers in
             float16, float32 and float64. For :func:`~sightline.evaluation.sanity.same_content`.
     """
@@ -89,15 +104,24 @@ class Collapse:
     near_duplicates: float
     effective_rank: float | None
     uniformity: float | None
+    spread: float | None
+    unit: bool
     digests: NDArray[Any] = field(repr=False)
 
-    def to_json(self) -> dict[str, float | None]:
+    @property
+    def told_by_directions(self) -> bool:
+        """Whether vectors that point the same way are the same to every distance."""
+        return self.unit or (self.spread is not None and self.spread <= ONE_POINT)
+
+    def to_json(self) -> dict[str, float | bool | None]:
         """Return what the document shows."""
         return {
             "duplicates": self.duplicates,
             "near_duplicates": self.near_duplicates,
             "effective_rank": self.effective_rank,
             "uniformity": self.uniformity,
+            "spread": self.spread,
+            "unit": self.unit,
         }
 
 
@@ -128,7 +152,9 @@ def collapse_of(
     drawn = rng.permutation(count)
     digests, nearest = _one_pass(given, np.sort(drawn[:probes]), name)
     sampled = np.sort(drawn[:sample])
-    directions = _directions(given.take(sampled), sampled, name)
+    rows = given.take(sampled)
+    directions = _directions(rows, sampled, name)
+    spread, unit = _spread(rows.astype(np.float64))
     return Collapse(
         rows=count,
         dimension=dimension,
@@ -136,6 +162,8 @@ def collapse_of(
         near_duplicates=float(np.mean(nearest <= NEAR_COSINE_DISTANCE)),
         effective_rank=_effective_rank(directions),
         uniformity=_uniformity(directions),
+        spread=spread,
+        unit=unit,
         digests=digests,
     )
 
@@ -149,19 +177,19 @@ def _reasons(side: Collapse, name: str) -> list[str]:
     reasons = []
     if side.duplicates >= MANY_COPIES:
         reasons.append(f"{100 * side.duplicates:.3g} % of the {name} are copies of an earlier one.")
-    elif side.near_duplicates >= MANY_COPIES:
+    elif side.near_duplicates >= MANY_COPIES and side.told_by_directions:
         reasons.append(
             f"{100 * side.near_duplicates:.3g} % of the {name} have an earlier one within a "
             f"cosine distance of {NEAR_COSINE_DISTANCE:g}."
         )
-    # Few rows, or few dimensions, cannot differ in many directions.
+    # Few rows, or few dimensions, cannot differ in many directions, and one is no choice.
     possible = min(side.rows - 1, side.dimension)
     rank = side.effective_rank
-    if rank is not None and rank < min(FEWEST_DIRECTIONS, possible / 2):
+    if rank is not None and possible > 1 and rank < min(FEWEST_DIRECTIONS, possible / 2):
         reasons.append(
             f"The {name} differ in {rank:.2g} directions of {possible} (effective rank)."
         )
-    if side.uniformity is not None and side.uniformity > LEAST_SPREAD:
+    if side.uniformity is not None and side.uniformity > LEAST_SPREAD and side.told_by_directions:
         reasons.append(
             f"The {name} all point the same way: uniformity is {side.uniformity:.2g}, and about -4 "
             "for vectors that use all directions."
@@ -250,6 +278,21 @@ def _unit(rows: NDArray[_Float]) -> NDArray[_Float]:
     scaled = rows / np.where(largest > 0, largest, 1)
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
     return np.asarray(scaled / np.where(lengths > 0, lengths, 1), rows.dtype)
+
+
+def _spread(rows: Doubles) -> tuple[float | None, bool]:
+    """Return the spread of vectors and whether all have length 1."""
+    # Scaled first: squares of large numbers overflow, squares of small ones vanish.
+    largest = float(np.abs(rows).max()) or 1.0
+    scaled = rows / largest
+    lengths = np.linalg.norm(scaled, axis=1)
+    unit = bool((np.abs(lengths * largest - 1.0) <= _UNIT_SLACK).all())
+    if len(rows) < 2:
+        return None, unit
+    size = math.sqrt(np.square(lengths).mean())
+    centred = scaled - scaled.mean(axis=0)
+    away = math.sqrt(np.square(centred).sum(axis=1).mean())
+    return (away / size if size else 0.0), unit
 
 
 def _effective_rank(directions: Doubles) -> float | None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.sanity.collapse import Collapse, alarm
@@ -96,7 +94,7 @@ def collapse_warnings(queries: Collapse, references: Collapse) -> list[str]:
                 f"{percent(side.duplicates)} of the {name} are copies of an earlier one: among "
                 "equal vectors no model can choose."
             )
-        elif side.near_duplicates >= _SOME_COPIES:
+        elif side.near_duplicates >= _SOME_COPIES and side.told_by_directions:
             sentences.append(
                 f"About {percent(side.near_duplicates)} of the {name} differ from an earlier "
                 "one by hardly more than rounding."
@@ -152,16 +150,16 @@ def unanswerable_warnings(relevance: Relevance) -> list[str]:
     return [sentence]
 
 
-def length_warnings(norms: NDArray[Any], name: str, distance: str) -> list[str]:
+def length_warnings(shortest: float, longest: float, name: str, distance: str) -> list[str]:
     """Say that what is ranked differs in length, so that the choice of distance changes the order.
 
     Args:
-        norms: (m,), lengths of the vectors that are ranked: those of the references. (The length of
-            a query changes no order where references are equally long.)
+        shortest: The least length of the vectors that are ranked: those of the references. (The
+            length of a query changes no order where references are equally long.)
+        longest: The greatest.
         name: What they are.
         distance: The one that was used.
     """
-    shortest, longest = float(norms.min()), float(norms.max())
     if longest - shortest <= _LENGTH_SLACK * longest:
         return []
     sentence = (

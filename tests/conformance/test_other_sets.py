@@ -1,0 +1,138 @@
+"""These tests on other files of the same layout: fewer, of another size, with other names.
+
+The files here are made on the spot, and what published functions return on them is computed by
+loops written for this file: no line of ours that is tested takes part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).resolve().parent
+LENGTH = 1024
+
+
+def run_on(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", str(HERE), "-q", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, f"--ignore={__file__}"],
+        env=os.environ | {"SIGHTLINE_CONFORMANCE": str(folder)},
+        cwd=HERE.parents[1],
+        capture_output=True,
+        text=True,
+    )
+
+
+def on_the_lattice(directions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Whole numbers (n, 16) of length 1024 exactly, near these directions, over 1024 in float32."""
+    squares = {a * a + b * b: (a, b) for a in range(300) for b in range(a + 1)}
+    rows = []
+    for direction in directions:
+        whole = np.trunc(direction / np.linalg.norm(direction) * 0.995 * LENGTH).astype(int)
+        left = LENGTH**2 - int((whole[:12] ** 2).sum())
+        while True:
+            # Any two squares near those wanted, if what is left over is a sum of two more.
+            first = whole[12:14] + rng.integers(-20, 21, 2)
+            rest = left - int((first**2).sum())
+            if rest in squares:
+                signs = np.where(whole[14:] < 0, -1, 1)
+                rows.append([*whole[:12], *first, *(signs * squares[rest])])
+                break
+    found = np.array(rows)
+    assert ((found**2).sum(axis=1) == LENGTH**2).all()
+    return (found / LENGTH).astype(np.float32)
+
+
+def published_by_loops(ground: np.ndarray, sat: np.ndarray) -> dict[str, Any]:
+    """What three peers return for pairs, from exact distances, in the words of their code."""
+    n = len(ground)
+    similarity = ground.astype(np.float64) @ sat.astype(np.float64).T
+    strictly = [sum(x > row[i] for x in row) for i, row in enumerate(similarity)]
+    as_close = [sum(x >= row[i] for x in row) for i, row in enumerate(similarity)]
+    depths = (1, 5, 10, n // 100)
+    area, cmc = 0.0, np.zeros(n)
+    for query, row in enumerate(similarity):
+        place = list(np.argsort(row, kind="stable")[::-1]).index(query)
+        cmc[place:] += 1
+        area += ((1.0 if place == 0 else 0.0) + 1 / (place + 1)) / 2
+    percent = cmc.astype(np.float32) / np.float32(n) * np.float32(100)
+    return {
+        "transgeo_accuracy": [sum(b < k for b in strictly) / n * 100.0 for k in depths],
+        "cvmnet_validate": sum(b < n // 100 + 1 for b in strictly) / n,
+        "safa_test_validate": [sum(b < k for b in strictly) / n for k in range(n // 100 + 1)],
+        "witw_fov": {
+            **{
+                name: sum(r <= k for r in as_close) / n * 100
+                for name, k in zip(("R1", "R5", "R10", "R1pct"), depths, strict=True)
+            },
+            "mean_rank": float(np.mean(as_close)),
+            "median_rank": float(np.median(as_close)),
+        },
+        "university": {
+            **{
+                name: float(percent[place])
+                for name, place in (("R1", 0), ("R5", 4), ("R10", 9), ("R1pct", round(0.01 * n)))
+            },
+            "AP": area / n * 100,
+            "k1pct_index": round(0.01 * n),
+            "skipped": 0,
+        },
+    }
+
+
+def write_pairs(path: Path, n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    directions = rng.standard_normal((n, 16))
+    sat = on_the_lattice(directions, rng)
+    ground = on_the_lattice(directions + 0.8 * rng.standard_normal((n, 16)), rng)
+    results = published_by_loops(ground, sat)
+    assert 10 < results["transgeo_accuracy"][0] < 95
+    path.parent.mkdir(parents=True, exist_ok=True)
+    meta = {"kind": "informative", "N": n, "set": "made here", "results": results}
+    np.savez(path, ground=ground, sat=sat, labels=np.arange(n, dtype=np.int32),
+             meta=json.dumps(meta), provenance="{}")  # fmt: skip
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> Path:
+    for n in (37, 140, 260):
+        write_pairs(tmp_path / "retrieval" / f"zz_other_{n}.npz", n, seed=n)
+    return tmp_path
+
+
+def test_a_few_files_of_one_kind_are_enough(others: Path) -> None:
+    found = run_on(others)
+    assert found.returncode == 0, found.stdout
+    # Skipped, and each for a reason; what is there is compared.
+    assert "test_every_result_is_what_the_published_function_returned" not in found.stdout
+    assert "no file in" in found.stdout
+
+
+@pytest.mark.parametrize("function", ["transgeo_accuracy", "university"])
+def test_a_file_that_disagrees_is_noticed(tmp_path: Path, function: str) -> None:
+    path = tmp_path / "retrieval" / "one.npz"
+    write_pairs(path, 37, seed=3)
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    meta = json.loads(str(arrays["meta"]))
+    result = meta["results"][function]
+    result[0 if function == "transgeo_accuracy" else "AP"] += 1 / 37
+    np.savez(path, **arrays | {"meta": json.dumps(meta)})
+    found = run_on(tmp_path)
+    assert found.returncode == 1, found.stdout
+    assert "test_every_result_is_what_the_published_function_returned" in found.stdout
+
+
+def test_no_file_at_all_is_a_reason_to_skip(tmp_path: Path) -> None:
+    found = run_on(tmp_path)
+    assert found.returncode == 0, found.stdout
+    assert "passed" not in found.stdout
+    assert "failed" not in found.stdout

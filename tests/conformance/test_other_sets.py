@@ -33,18 +33,17 @@ def run_on(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def on_the_lattice(directions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Whole numbers (n, 16) of length 1024 exactly, near these directions, over 1024 in float32."""
-    squares = {a * a + b * b: (a, b) for a in range(300) for b in range(a + 1)}
+    squares = {a * a + b * b: (a, b) for a in range(LENGTH) for b in range(a + 1)}
     rows = []
     for direction in directions:
-        whole = np.trunc(direction / np.linalg.norm(direction) * 0.995 * LENGTH).astype(int)
-        left = LENGTH**2 - int((whole[:12] ** 2).sum())
+        wanted = np.trunc(direction / np.linalg.norm(direction) * 0.95 * LENGTH).astype(int)
         while True:
-            # Any two squares near those wanted, if what is left over is a sum of two more.
-            first = whole[12:14] + rng.integers(-20, 21, 2)
-            rest = left - int((first**2).sum())
+            # Whatever is near, if what is left over is a sum of two squares.
+            near = wanted[:14] + rng.integers(-9, 10, 14)
+            rest = LENGTH**2 - int((near**2).sum())
             if rest in squares:
-                signs = np.where(whole[14:] < 0, -1, 1)
-                rows.append([*whole[:12], *first, *(signs * squares[rest])])
+                signs = np.where(wanted[14:] < 0, -1, 1)
+                rows.append([*near, *(signs * squares[rest])])
                 break
     found = np.array(rows)
     assert ((found**2).sum(axis=1) == LENGTH**2).all()
@@ -92,7 +91,7 @@ def write_pairs(path: Path, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     directions = rng.standard_normal((n, 16))
     sat = on_the_lattice(directions, rng)
-    ground = on_the_lattice(directions + 0.8 * rng.standard_normal((n, 16)), rng)
+    ground = on_the_lattice(directions + rng.standard_normal((n, 16)), rng)
     results = published_by_loops(ground, sat)
     assert 10 < results["transgeo_accuracy"][0] < 95
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,20 +110,18 @@ def others(tmp_path: Path) -> Path:
 def test_a_few_files_of_one_kind_are_enough(others: Path) -> None:
     found = run_on(others)
     assert found.returncode == 0, found.stdout
-    # Skipped, and each for a reason; what is there is compared.
-    assert "test_every_result_is_what_the_published_function_returned" not in found.stdout
+    # What is there is compared, the rest skipped, and each for a reason.
+    assert " passed" in found.stdout
     assert "no file in" in found.stdout
 
 
-@pytest.mark.parametrize("function", ["transgeo_accuracy", "university"])
-def test_a_file_that_disagrees_is_noticed(tmp_path: Path, function: str) -> None:
+def test_a_file_that_disagrees_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "retrieval" / "one.npz"
     write_pairs(path, 37, seed=3)
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     meta = json.loads(str(arrays["meta"]))
-    result = meta["results"][function]
-    result[0 if function == "transgeo_accuracy" else "AP"] += 1 / 37
+    meta["results"]["university"]["AP"] += 1 / 37
     np.savez(path, **arrays | {"meta": json.dumps(meta)})
     found = run_on(tmp_path)
     assert found.returncode == 1, found.stdout

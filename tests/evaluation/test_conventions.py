@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Geod
 
 from sightline.errors import CoordinateError, EvaluationError
 from sightline.evaluation.conventions import (
@@ -84,6 +85,11 @@ def test_ties_count_for_some_and_against_others() -> None:
     witw = published("witw_fov", ranks)
     assert witw["R1"] == pytest.approx(100 / 3)
     assert (witw["mean_rank"], witw["median_rank"]) == (2.0, 2.0)
+    ranks = ranks_of([0, 0, 4, 1, 2], [0, 0, 0, 0, 1], references=5)
+    witw = published("witw_baseline", ranks)
+    assert (witw["mean_rank"], witw["median_rank"]) == (2.6, 2.0)
+    table = conventions(ranks)["witw"]
+    assert (table["mean_rank"], table["median_rank"]) == (2.6, 2.0)
 
 
 def test_image_locate_counts_one_rank_too_many() -> None:
@@ -425,6 +431,9 @@ def test_scores_are_rounded_by_pigeon_and_not_by_osv5m() -> None:
     exact = 2500 * (1 + np.exp(-1))
     assert published_accuracy("osv5m", distances)["Geoguessr"] == float(np.float32(exact))
     assert published_accuracy("pigeon", distances)["geoguessr"] == (5000 + 1839) / 2
+    # 676.7: rounded up, and each photo by itself.
+    assert published_accuracy("pigeon", [2 * 1492.7])["geoguessr"] == 677
+    assert published_accuracy("pigeon", [2 * 1492.7, 0.0, 0.0])["geoguessr"] == 10_677 / 3
     assert published_accuracy("osv5m", distances)["Haversine"] == float(np.float32(746.35))
 
 
@@ -440,10 +449,10 @@ def test_shares_are_rounded_to_float32_where_the_peer_rounds() -> None:
 def test_each_peer_has_its_earth() -> None:
     km = {peer: float(distance_km(peer, LONDON, PARIS)) for peer in (*LOCALIZATION_PEERS, "vigor")}
     assert km["osv5m"] == km["plonk"] == km["im2gps"] == km["visloc"]
-    assert km["pigeon"] / km["osv5m"] == pytest.approx(6378.137 / 6371)
-    assert km["vigor"] / km["osv5m"] == pytest.approx(6371.004 / 6371)
-    assert km["geoclip"] == pytest.approx(km["osv5m"], rel=0.006)
-    assert km["geoclip"] != km["osv5m"]
+    assert km["pigeon"] / km["osv5m"] == pytest.approx(6378.137 / 6371, rel=1e-12)
+    assert km["vigor"] / km["osv5m"] == pytest.approx(6371.004 / 6371, rel=1e-12)
+    geodesic_m = Geod(ellps="WGS84").inv(LONDON[1], LONDON[0], PARIS[1], PARIS[0])[2]
+    assert km["geoclip"] == pytest.approx(geodesic_m / 1000, rel=1e-12)
 
 
 def test_a_photo_between_two_earths_is_within_reach_for_one_peer_only() -> None:
@@ -476,6 +485,25 @@ def test_uniform_names_of_localization() -> None:
     assert table["osv5m"]["mean_error_km"] == pytest.approx(distance / 2)
     assert table["visloc"]["median_error_km"] == pytest.approx(distance / 2)
     assert table["osv5m"]["score"] == pytest.approx(2500 * (1 + np.exp(-distance / 1492.7)))
+
+
+def test_means_and_medians_of_localization_are_what_they_say() -> None:
+    predicted = [LONDON, LONDON, PARIS, (0.0, 0.0)]
+    table = localization_conventions(predicted, [LONDON, PARIS, (48.9, 2.4), (0.0, 90.0)])
+    far_km = float(distance_km("osv5m", LONDON, PARIS))
+    near_km = float(distance_km("osv5m", PARIS, (48.9, 2.4)))
+    quarter_km = 6371 * np.pi / 2
+    assert table["visloc"]["median_error_km"] == pytest.approx((near_km + far_km) / 2, rel=1e-12)
+    assert table["osv5m"]["mean_error_km"] == pytest.approx(
+        (near_km + far_km + quarter_km) / 4, rel=1e-12
+    )
+    scores = 5000 * np.exp(-np.array([0.0, near_km, far_km, quarter_km]) / 1492.7)
+    assert table["plonk"]["score"] == pytest.approx(scores.mean(), rel=1e-12)
+    earth = 6378.137 / 6371
+    pigeon = table["pigeon"]
+    assert pigeon["median_error_km"] == pytest.approx(earth * (near_km + far_km) / 2, rel=1e-12)
+    scores = 5000 * np.exp(-earth * np.array([0.0, near_km, far_km, quarter_km]) / 1492.7)
+    assert pigeon["score"] == np.round(scores).mean()
 
 
 def test_a_photo_without_an_answer_is_a_miss() -> None:

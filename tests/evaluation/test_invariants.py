@@ -1,4 +1,7 @@
-"""What must hold for every metric, whatever it measures; a new metric joins by being listed."""
+"""What must hold for every retrieval metric; a new one joins by being listed.
+
+Those of localization are in ``test_localization_invariants.py``.
+"""
 
 from __future__ import annotations
 
@@ -87,12 +90,51 @@ def test_the_order_of_queries_and_references_does_not_matter() -> None:
     assert_close(plain, scores(ranked(queries[order], references[other], moved), moved))
 
 
-@pytest.mark.parametrize("factor", [1e-6, 0.5, 3.0, 1e8])
-def test_scale_does_not_matter(factor: float) -> None:
+DISTANCES = ("euclidean", "cosine", "dot")
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize("factor", [1e-160, 1e-6, 0.5, 3.0, 1e8, 1e160])
+def test_scale_of_both_sides_does_not_matter(factor: float, distance: str) -> None:
+    queries, references, relevance = made()
+    plain = scores(ranked(queries, references, relevance, distance=distance), relevance)
+    scaled = ranked(queries * factor, references * factor, relevance, distance=distance)
+    assert_close(plain, scores(scaled, relevance))
+
+
+@pytest.mark.parametrize("distance", ["cosine", "dot"])
+@pytest.mark.parametrize("factor", [1e-160, 1e-40, 1e-5, 1e3, 1e160])
+@pytest.mark.parametrize("scaled", ["queries", "references"])
+def test_scale_of_one_side_does_not_matter_to_angles_and_products(
+    scaled: str, factor: float, distance: str
+) -> None:
+    """The order of the references is the same, and so is every score."""
+    queries, references, relevance = made()
+    # Of many lengths, so that cosine and dot have orders of their own.
+    lengths = np.random.default_rng(4).uniform(0.5, 2.0, (80, 1))
+    lengths[::7] = 1.0
+    references = references * lengths
+    plain = scores(ranked(queries, references, relevance, distance=distance), relevance)
+    given = {"queries": queries, "references": references}
+    given[scaled] = given[scaled] * factor
+    found = ranked(given["queries"], given["references"], relevance, distance=distance)
+    assert_close(plain, scores(found, relevance))
+
+
+def test_scale_of_one_side_matters_to_euclidean_distance() -> None:
+    """Or the test above would hold of anything."""
+    queries, references, relevance = made()
+    references = references * np.random.default_rng(4).uniform(0.5, 2.0, (80, 1))
+    plain = scores(ranked(queries, references, relevance), relevance)
+    assert scores(ranked(queries * 1e3, references, relevance), relevance) != plain
+
+
+@pytest.mark.parametrize("length", [1e-40, 1e-5, 1e3])
+def test_short_references_of_one_length_are_told_apart_by_distance(length: float) -> None:
+    """Of references of one length the closest has the largest product, however short they are."""
     queries, references, relevance = made()
     plain = scores(ranked(queries, references, relevance), relevance)
-    scaled = ranked(queries * factor, references * factor, relevance)
-    assert_close(plain, scores(scaled, relevance))
+    assert_close(plain, scores(ranked(queries, references * length, relevance), relevance))
 
 
 def test_the_policies_are_in_order_and_the_headline_is_one_of_them() -> None:

@@ -157,7 +157,8 @@ def test_many_positives_in_one_tie() -> None:
 @pytest.mark.parametrize(
     ("percent", "m", "k"),
     [(1, 8884, 88), (1, 99, 1), (1, 1, 1), (1, 100, 1), (1, 199, 1), (1, 200, 2), (5, 20, 1),
-     (10, 92802, 9280), (0.1, 92802, 92), (7, 100, 7), (29, 100, 29), (100, 57, 57)],
+     (10, 92802, 9280), (0.1, 92802, 92), (7, 100, 7), (29, 100, 29), (100, 57, 57),
+     (0.7, 11_000, 77), (2.3, 3000, 69)],
 )  # fmt: skip
 def test_k_of_a_share_of_the_references(percent: float, m: int, k: int) -> None:
     assert k_of_percent(percent, m) == k

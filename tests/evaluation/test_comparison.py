@@ -8,11 +8,11 @@ import pytest
 
 from report.schema import violations
 from sightline.errors import EvaluationError
-from sightline.evaluation.comparison import compare
-from sightline.evaluation.localization.comparison import compare_localization
 from sightline.evaluation.localization.metrics import LocalizationSettings, errors_m, within
 from sightline.evaluation.localization.predictions import Predictions
 from sightline.evaluation.localization.tables import read_predictions
+from sightline.evaluation.results.comparison import compare
+from sightline.evaluation.results.localization_comparison import compare_localization
 from sightline.evaluation.uncertainty import holm, paired_test
 from sightline.geo.distance import destination
 from sightline.report.document import read_schema

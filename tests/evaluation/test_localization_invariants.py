@@ -23,7 +23,7 @@ from sightline.evaluation.localization.metrics import (
     localization_values,
 )
 from sightline.evaluation.localization.predictions import Predictions
-from sightline.evaluation.localization_result import evaluate_localization
+from sightline.evaluation.results.localization import evaluate_localization
 from sightline.geo.coordinates import LatLng, normalise_longitude
 from sightline.geo.distance import destination
 

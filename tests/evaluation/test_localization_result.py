@@ -20,7 +20,7 @@ from sightline.evaluation.localization.metrics import (
 )
 from sightline.evaluation.localization.predictions import Predictions
 from sightline.evaluation.localization.tables import read_predictions
-from sightline.evaluation.localization_result import (
+from sightline.evaluation.results.localization import (
     NO_VALUE,
     LocalizationResult,
     evaluate_localization,

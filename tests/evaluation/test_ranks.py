@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import EvaluationError, VectorError
-from sightline.evaluation.retrieval import block_arithmetic, scan
+from sightline.evaluation.retrieval import block_arithmetic, scanner
 from sightline.evaluation.retrieval.ranks import rank
 from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.retrieval.vectors import LanceColumn, measure, open_vectors
@@ -302,7 +302,7 @@ def test_a_product_of_low_precision_is_found_out(monkeypatch: pytest.MonkeyPatch
             if calls > 1:  # the sample is unlucky: it shows nothing
                 out.copy_(out.bfloat16().float())
 
-    monkeypatch.setattr(scan, "product", rough)
+    monkeypatch.setattr(scanner, "product", rough)
     ours = rank(queries, references, relevance, every_positive=True, block=20)
     wanted = ranks_by_counting(queries, references, relevance, tolerance=ours.tie_tolerance)
     assert calls > 1

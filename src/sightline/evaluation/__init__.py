@@ -6,24 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sightline.evaluation.archive_result import evaluate_archive
     from sightline.evaluation.archives import Archive, read_archive
-    from sightline.evaluation.comparison import Comparison, compare
     from sightline.evaluation.localization import (
         LocalizationSettings,
         Predictions,
-        compare_localization,
         read_predictions,
     )
-    from sightline.evaluation.localization_result import LocalizationResult, evaluate_localization
+    from sightline.evaluation.results.archive import evaluate_archive
+    from sightline.evaluation.results.comparison import Comparison, compare
+    from sightline.evaluation.results.context import Context, RetrievalSettings
+    from sightline.evaluation.results.localization import LocalizationResult, evaluate_localization
+    from sightline.evaluation.results.localization_comparison import compare_localization
+    from sightline.evaluation.results.retrieval import RetrievalResult, evaluate_retrieval
+    from sightline.evaluation.results.retrieval_comparison import compare_retrieval
     from sightline.evaluation.retrieval import LanceColumn, Ranks, Relevance, rank
-    from sightline.evaluation.retrieval_comparison import compare_retrieval
-    from sightline.evaluation.retrieval_result import (
-        Context,
-        RetrievalResult,
-        RetrievalSettings,
-        evaluate_retrieval,
-    )
 
 __all__ = [
     "Archive",
@@ -51,14 +47,15 @@ __all__ = [
 
 # The light rooms first: importing torch takes seconds, and scoring a table of answers needs none.
 _ROOMS = (
-    "comparison",
     "localization",
-    "localization_result",
+    "results.comparison",
+    "results.localization",
+    "results.localization_comparison",
     "archives",
     "retrieval",
-    "retrieval_result",
-    "retrieval_comparison",
-    "archive_result",
+    "results.retrieval",
+    "results.retrieval_comparison",
+    "results.archive",
 )
 
 

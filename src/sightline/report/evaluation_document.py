@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.schema import SCHEMA
+from sightline.evaluation.results.schema import SCHEMA
 from sightline.report.document import read_schema
 from sightline.report.text import file_name, visible
 

@@ -1,6 +1,5 @@
 """How far answers lie from the truth, and what is made of that."""
 
-from sightline.evaluation.localization.comparison import compare_localization
 from sightline.evaluation.localization.metrics import LocalizationSettings, errors_m
 from sightline.evaluation.localization.predictions import Predictions
 from sightline.evaluation.localization.tables import read_predictions
@@ -8,7 +7,6 @@ from sightline.evaluation.localization.tables import read_predictions
 __all__ = [
     "LocalizationSettings",
     "Predictions",
-    "compare_localization",
     "errors_m",
     "read_predictions",
 ]

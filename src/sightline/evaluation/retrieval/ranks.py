@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import EvaluationError, VectorError
+from sightline.evaluation.retrieval.intervals import Intervals, Markers, Scan
 from sightline.evaluation.retrieval.relevance import Lists, Relevance
-from sightline.evaluation.retrieval.scan import Intervals, Markers, Progress, Scan, scan
+from sightline.evaluation.retrieval.scan import Progress, scan
 from sightline.evaluation.retrieval.space import Distance, Space
 from sightline.evaluation.retrieval.vectors import (
     Measured,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.comparison import Comparison, compare
-from sightline.evaluation.retrieval_result import RetrievalResult
+from sightline.evaluation.results.comparison import Comparison, compare
+from sightline.evaluation.results.retrieval import RetrievalResult
 
 
 def compare_retrieval(a: RetrievalResult, b: RetrievalResult) -> Comparison:

@@ -7,114 +7,53 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from sightline.errors import EvaluationError
 from sightline.evaluation.conventions import (
     PEERS,
     Native,
     published_results,
 )
 from sightline.evaluation.conventions import conventions as convention_shares
-from sightline.evaluation.peers import wanted_peers
+from sightline.evaluation.results.baselines import baselines
+from sightline.evaluation.results.context import (
+    Context,
+    RetrievalSettings,
+    group_labels,
+    require_context,
+)
+from sightline.evaluation.results.leaks import leak_warnings, leaks, same_place_m, swap_warnings
+from sightline.evaluation.results.peers import wanted_peers
+from sightline.evaluation.results.schema import SCHEMA
 from sightline.evaluation.retrieval.metrics import (
-    REQUIRED_RECALLS,
-    Metric,
     metrics_of,
     recall_depths,
-    search_space_name,
 )
 from sightline.evaluation.retrieval.per_query import TIES, PerQuery, recall
 from sightline.evaluation.retrieval.ranks import Ranks, rank
 from sightline.evaluation.retrieval.reduction import pssr, search_space_at_recall
 from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.retrieval.scan import Progress
-from sightline.evaluation.retrieval.space import Distance
 from sightline.evaluation.retrieval.vectors import Vectors, VectorsLike, open_vectors
 from sightline.evaluation.sanity import (
     Collapse,
     Leak,
     alarm,
-    chance,
     collapse_of,
     collapse_warnings,
-    constant_ranks,
-    leakage_warnings,
     length_warnings,
-    places_look_swapped,
-    same_content,
-    same_place,
-    swapped_warnings,
     tie_warnings,
     unanswerable_warnings,
 )
-from sightline.evaluation.schema import SCHEMA
 from sightline.evaluation.uncertainty import (
-    CONFIDENCE,
-    RESAMPLES,
     Interval,
     finite,
-    group_numbers,
     interval,
 )
 from sightline.version import __version__
 
-# So many queries tell what shuffled labels score.
-_SHUFFLED_QUERIES = 2000
 _CURVE_POINTS = 60
 _HISTOGRAM_BINS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievalSettings:
-    """How retrieval is measured.
-
-    Args:
-        distance: ``"euclidean"`` (squared), ``"cosine"`` or ``"dot"``; the same among unit vectors.
-        both_ways: Where queries and references are pairs, let the references ask too.
-        confidence: Of intervals, in (0, 1).
-        resamples: Of the bootstrap.
-        seed: Of all that is drawn.
-        device: Torch device where scores are computed.
-        same_place_m: Queries nearer than this to a reference are counted as leaked. None counts
-            them within 5 m, and warns of nothing: aerial references are supposed to be there.
-    """
-
-    distance: Distance = "euclidean"
-    both_ways: bool = True
-    confidence: float = CONFIDENCE
-    resamples: int = RESAMPLES
-    seed: int = 0
-    device: str = "cpu"
-    same_place_m: float | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Context:
-    """What is known of queries and references beside their vectors; all of it optional.
-
-    Attributes:
-        groups: (n,), what a query shares with others, such as a place: whole groups are resampled.
-        query_latlon: (n, 2) degrees.
-        reference_latlon: (m, 2) degrees.
-        query_hashes: (n,), hashes of the content.
-        reference_hashes: (m,).
-        radius_m: The radius that made the positives, for the record.
-        notes: Sentences to pass on.
-    """
-
-    groups: Sequence[object] | NDArray[Any] | None = None
-    query_latlon: ArrayLike | None = None
-    reference_latlon: ArrayLike | None = None
-    query_hashes: ArrayLike | None = None
-    reference_hashes: ArrayLike | None = None
-    radius_m: float | None = None
-    notes: Sequence[str] = ()
-
-    @property
-    def hashed(self) -> bool:
-        """Whether the content of both sides has hashes."""
-        return self.query_hashes is not None and self.reference_hashes is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,7 +187,7 @@ class RetrievalResult:
                 name.removeprefix("recall@"): k for name, k in depths.items() if name[-1] == "%"
             },
             "radius_m": self.context.radius_m,
-            "same_place_m": _same_place_m(settings),
+            "same_place_m": same_place_m(settings),
         }
 
     def _leakage(self) -> dict[str, Any]:
@@ -257,7 +196,7 @@ class RetrievalResult:
             "same_content": self.content.queries,
             "by": "hashes" if self.context.hashed else "vectors",
             "same_place": None if place is None else place.queries,
-            "radius_m": None if place is None else _same_place_m(self.settings),
+            "radius_m": None if place is None else same_place_m(self.settings),
             "examples": [list(pair) for pair in self.content.examples],
             "same_place_examples": [] if place is None else [list(p) for p in place.examples],
         }
@@ -310,8 +249,8 @@ def evaluate_retrieval(
     settings, context = settings or RetrievalSettings(), context or Context()
     wanted = wanted_peers(peers, PEERS, "retrieval")
     asked, given = open_vectors(queries, "queries"), open_vectors(references, "references")
-    _require_context(context, relevance)
-    groups = _group_labels(context, relevance)
+    require_context(context, relevance)
+    groups = group_labels(context, relevance)
     bootstrapping, looking, shuffling = np.random.default_rng(settings.seed).spawn(3)
     several = bool((relevance.positives.lengths > 1).any())
     ranks = rank(
@@ -342,8 +281,8 @@ def evaluate_retrieval(
         collapse_of(asked, rng=looking, name="queries"),
         collapse_of(given, rng=looking, name="references"),
     )
-    baselines = _baselines(asked, given, relevance, settings, forward, shuffling)
-    content, place = _leaks(collapse, context, settings)
+    guesses = baselines(asked, given, relevance, settings, ranks, shuffling)
+    content, place = leaks(collapse, context, settings)
     conventions, published = _conventions(wanted, asked, given, relevance, forward, backward)
     return RetrievalResult(
         name=name,
@@ -356,57 +295,20 @@ def evaluate_retrieval(
         backward=backward,
         conventions=conventions,
         published=published,
-        baselines=baselines,
+        baselines=guesses,
         collapse=collapse,
         content=content,
         place=place,
         warnings=[
             *collapse_warnings(*collapse),
-            *tie_warnings(forward.policies, baselines["random"], relevance.queries),
+            *tie_warnings(forward.policies, guesses["random"], relevance.queries),
             *unanswerable_warnings(relevance),
             *length_warnings(*ranks.reference_norms, "references", settings.distance),
-            *_leak_warnings(collapse, content, place, relevance, context, settings),
-            *_swap_warnings(context),
+            *leak_warnings(collapse, content, place, relevance, context, settings),
+            *swap_warnings(context),
             *context.notes,
         ],
     )
-
-
-def _require_context(context: Context, relevance: Relevance) -> None:
-    """One row for each query or reference: a single hash would otherwise be every query's."""
-    for side, count, names in (
-        ("queries", relevance.queries, ("groups", "query_latlon", "query_hashes")),
-        ("references", relevance.references, ("reference_latlon", "reference_hashes")),
-    ):
-        for name in names:
-            value = getattr(context, name)
-            rows = count if value is None else _rows(name, value)
-            if rows != count:
-                raise EvaluationError(
-                    f"{name} has {rows} rows, and there are {count} {side}.",
-                    hint=f"Give one row for each of the {side}, in the same order.",
-                )
-
-
-def _rows(name: str, value: Any) -> int:
-    # Groups may be anything that can be counted; of tuples numpy would make columns.
-    if name != "groups":
-        value = np.asarray(value)
-        if value.ndim < (2 if name.endswith("latlon") else 1):
-            return 1
-    return len(value)
-
-
-def _group_labels(context: Context, relevance: Relevance) -> NDArray[np.int64] | None:
-    if context.groups is None:
-        return None
-    shape = np.shape(context.groups) if isinstance(context.groups, np.ndarray) else (0,)
-    if len(shape) != 1:
-        raise EvaluationError(
-            f"groups must have shape ({relevance.queries},). Got {shape}.",
-            hint="Give each query one number or one word.",
-        )
-    return group_numbers(context.groups, relevance.queries)
 
 
 def _scores(
@@ -435,91 +337,6 @@ def _scores(
             for policy in TIES
         },
     )
-
-
-def _baselines(
-    queries: Vectors,
-    references: Vectors,
-    relevance: Relevance,
-    settings: RetrievalSettings,
-    forward: Scores,
-    rng: np.random.Generator,
-) -> dict[str, dict[str, float]]:
-    required = {search_space_name(share): share for share in REQUIRED_RECALLS}
-    random = chance(relevance, recall_depths(relevance.references), required)
-    several = forward.ranks.every is not None
-    constant = constant_ranks(relevance, every_positive=several)
-    return {
-        "random": {name: random[name] for name in forward.metrics if name in random},
-        "constant": _values(metrics_of(constant, relevance), constant),
-        "shuffled": _shuffled(queries, references, relevance, settings, several, rng),
-    }
-
-
-def _values(metrics: Sequence[Metric], ranks: Ranks) -> dict[str, float]:
-    return {metric.name: metric.value(ranks) for metric in metrics}
-
-
-def _shuffled(
-    queries: Vectors,
-    references: Vectors,
-    relevance: Relevance,
-    settings: RetrievalSettings,
-    several: bool,
-    rng: np.random.Generator,
-) -> dict[str, float]:
-    """Scores of a sample of queries that are given the positives of others."""
-    chosen = np.sort(rng.permutation(relevance.queries)[:_SHUFFLED_QUERIES])
-    others = relevance.shuffled(rng).of_queries(chosen)
-    ranks = rank(
-        queries.take(chosen),
-        references,
-        others,
-        distance=settings.distance,
-        every_positive=several,
-        device=settings.device,
-    )
-    return _values(metrics_of(ranks, relevance), ranks)
-
-
-def _leaks(
-    collapse: tuple[Collapse, Collapse], context: Context, settings: RetrievalSettings
-) -> tuple[Leak, Leak | None]:
-    asked, given = context.query_hashes, context.reference_hashes
-    if asked is None or given is None:
-        asked, given = (side.digests for side in collapse)
-    place = None
-    if context.query_latlon is not None and context.reference_latlon is not None:
-        place = same_place(context.query_latlon, context.reference_latlon, _same_place_m(settings))
-    return same_content(asked, given), place
-
-
-def _same_place_m(settings: RetrievalSettings) -> float:
-    return 5.0 if settings.same_place_m is None else settings.same_place_m
-
-
-def _leak_warnings(
-    collapse: tuple[Collapse, Collapse],
-    content: Leak,
-    place: Leak | None,
-    relevance: Relevance,
-    context: Context,
-    settings: RetrievalSettings,
-) -> list[str]:
-    return leakage_warnings(
-        relevance.queries,
-        content=content if context.hashed else None,
-        # Where everything is one vector, that a query has it says nothing of the photos.
-        vectors=None if alarm(*collapse) else content,
-        place=None if settings.same_place_m is None else place,
-        radius_m=settings.same_place_m,
-    )
-
-
-def _swap_warnings(context: Context) -> list[str]:
-    if context.query_latlon is None or context.reference_latlon is None:
-        return []
-    return swapped_warnings(places_look_swapped(context.query_latlon, context.reference_latlon))
 
 
 def _one_to_one(relevance: Relevance) -> bool:

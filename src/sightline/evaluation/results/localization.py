@@ -19,8 +19,8 @@ from sightline.evaluation.localization.metrics import (
     localization_intervals,
 )
 from sightline.evaluation.localization.predictions import Predictions
-from sightline.evaluation.peers import wanted_peers
-from sightline.evaluation.schema import SCHEMA
+from sightline.evaluation.results.peers import wanted_peers
+from sightline.evaluation.results.schema import SCHEMA
 from sightline.evaluation.uncertainty import Interval, finite
 from sightline.evaluation.uncertainty.bootstrap_means import Floats
 from sightline.geo.coordinates import LatLng

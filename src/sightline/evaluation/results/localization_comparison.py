@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.comparison import Comparison, compare
 from sightline.evaluation.localization.metrics import (
     LocalizationSettings,
     accuracy_name,
@@ -16,6 +15,7 @@ from sightline.evaluation.localization.metrics import (
     within,
 )
 from sightline.evaluation.localization.predictions import Predictions
+from sightline.evaluation.results.comparison import Comparison, compare
 from sightline.evaluation.uncertainty.bootstrap_means import Labels
 from sightline.geo.distance import great_circle_m
 

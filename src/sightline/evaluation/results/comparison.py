@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.schema import SCHEMA
+from sightline.evaluation.results.schema import SCHEMA
 from sightline.evaluation.uncertainty import (
     CONFIDENCE,
     RESAMPLES,

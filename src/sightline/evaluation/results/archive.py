@@ -8,14 +8,10 @@ from typing import Literal
 from sightline.errors import SightlineError
 from sightline.evaluation.archives import Archive
 from sightline.evaluation.conventions import PEERS
-from sightline.evaluation.peers import wanted_peers
+from sightline.evaluation.results.context import Context, RetrievalSettings
+from sightline.evaluation.results.peers import wanted_peers
+from sightline.evaluation.results.retrieval import RetrievalResult, evaluate_retrieval
 from sightline.evaluation.retrieval.scan import Progress
-from sightline.evaluation.retrieval_result import (
-    Context,
-    RetrievalResult,
-    RetrievalSettings,
-    evaluate_retrieval,
-)
 
 
 def evaluate_archive(

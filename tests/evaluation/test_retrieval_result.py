@@ -151,7 +151,29 @@ def test_groups_of_the_other_direction_are_those_of_the_pairs() -> None:
         Relevance.from_indices([-1, *range(1, 60)], 60),
     ],
 )
-def test_only_pairs_have_another_direction(relevance) -> None:
+def test_the_references_that_are_right_ask_too(relevance) -> None:
+    queries, references = vectors()
+    result = evaluate_retrieval(queries, references, relevance, QUICK, peers="all")
+    right = np.unique(relevance.positives.members)
+    asked = [
+        [query for query in range(60) if reference in relevance.positives.of(query)]
+        for reference in right
+    ]
+    padded = [[*found, *[-1] * (2 - len(found))] for found in asked]
+    direct = evaluate_retrieval(
+        references[right], queries, Relevance.from_indices(padded, 60), QUICK
+    )
+    assert result.backward is not None
+    assert result.backward.policies == direct.forward.policies
+    reverse = result.to_json()["reverse"]
+    assert (reverse["n_queries"], reverse["n_references"]) == (len(right), 60)
+    assert reverse["k_of_percent"] == {"1%": 1, "5%": 3, "10%": 6}
+    # Published code that asks both ways knows pairs only.
+    assert "pssr" not in result.conventions.get("image-locate", {})
+
+
+def test_nothing_right_leaves_nobody_to_ask() -> None:
+    relevance = Relevance.from_indices(np.full(60, -1), 60)
     assert evaluate_retrieval(*vectors(), relevance, QUICK).backward is None
     assert evaluate_retrieval(*vectors(), Relevance.paired(60), ALONE).to_json()["reverse"] is None
 

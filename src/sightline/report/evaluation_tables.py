@@ -79,6 +79,8 @@ def retrieval_table(documents: Sequence[Document], *, reverse: bool = False) -> 
     """Metrics with intervals, and every tie policy; ``reverse`` is the other direction."""
     parts = [document["reverse"] if reverse else document for document in documents]
     ks = documents[0]["settings"]["k_of_percent"]
+    if reverse:
+        ks = next((part["k_of_percent"] for part in parts if part and "k_of_percent" in part), ks)
     return _metrics_table(
         "References ask, queries answer" if reverse else "Metrics",
         documents,

@@ -21,7 +21,7 @@ class RetrievalSettings:
 
     Args:
         distance: ``"euclidean"`` (squared), ``"cosine"`` or ``"dot"``; the same among unit vectors.
-        both_ways: Where queries and references are pairs, let the references ask too.
+        both_ways: Let the references ask too that are right for some query.
         confidence: Of intervals, in (0, 1).
         resamples: Of the bootstrap.
         seed: Of all that is drawn.

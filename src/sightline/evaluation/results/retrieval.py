@@ -34,7 +34,7 @@ from sightline.evaluation.retrieval.ranks import Ranks, rank
 from sightline.evaluation.retrieval.reduction import pssr, search_space_at_recall
 from sightline.evaluation.retrieval.relevance import Relevance
 from sightline.evaluation.retrieval.scan import Progress
-from sightline.evaluation.retrieval.vectors import Vectors, VectorsLike, open_vectors
+from sightline.evaluation.retrieval.vectors import Chosen, Vectors, VectorsLike, open_vectors
 from sightline.evaluation.sanity import (
     Collapse,
     Leak,
@@ -97,7 +97,7 @@ class RetrievalResult:
         group_labels: int64 (n,), the context's groups numbered from 0; None without groups.
         dimension: Numbers in a vector.
         forward: Queries ask.
-        backward: References ask; None where pairs are not one to one, or it was not wanted.
+        backward: References ask, those that are right for a query; None if it was not wanted.
         conventions: What published code would say, by peer and metric; empty if not asked.
         published: The same exactly as published functions return it.
         baselines: ``random``, ``constant``, ``shuffled``.
@@ -151,7 +151,7 @@ class RetrievalResult:
             "n_without_positive": int((self.relevance.positives.lengths == 0).sum()),
             "settings": self._settings(),
             **self.forward.to_json(),
-            "reverse": None if self.backward is None else self.backward.to_json(),
+            "reverse": self._reverse(),
             "conventions": {peer: dict(values) for peer, values in self.conventions.items()},
             "published": {peer: dict(values) for peer, values in self.published.items()},
             "baselines": {
@@ -172,7 +172,6 @@ class RetrievalResult:
 
     def _settings(self) -> dict[str, Any]:
         settings, labels = self.settings, self.group_labels
-        depths = recall_depths(self.relevance.references)
         return {
             "distance": settings.distance,
             "ties": "expected",
@@ -183,11 +182,20 @@ class RetrievalResult:
             "seed": settings.seed,
             "grouped_by": None if labels is None else "group",
             "n_groups": None if labels is None else int(labels.max()) + 1,
-            "k_of_percent": {
-                name.removeprefix("recall@"): k for name, k in depths.items() if name[-1] == "%"
-            },
+            "k_of_percent": _k_of_percent(self.relevance.references),
             "radius_m": self.context.radius_m,
             "same_place_m": same_place_m(settings),
+        }
+
+    def _reverse(self) -> dict[str, Any] | None:
+        if self.backward is None:
+            return None
+        ranks = self.backward.ranks
+        return {
+            "n_queries": ranks.queries,
+            "n_references": ranks.references,
+            "k_of_percent": _k_of_percent(ranks.references),
+            **self.backward.to_json(),
         }
 
     def _leakage(self) -> dict[str, Any]:
@@ -216,6 +224,12 @@ class RetrievalResult:
     def _space_curve(self) -> dict[str, list[float]]:
         required = [*np.linspace(0.01, 0.99, 99).round(2).tolist(), 1.0]
         return {"recall": required, "share": search_space_at_recall(self.ranks, required)}
+
+
+def _k_of_percent(references: int) -> dict[str, int]:
+    """Return which k stands for 1 %, 5 % and 10 %."""
+    depths = recall_depths(references)
+    return {name.removeprefix("recall@"): k for name, k in depths.items() if name[-1] == "%"}
 
 
 def evaluate_retrieval(
@@ -264,19 +278,8 @@ def evaluate_retrieval(
     )
     forward = _scores(ranks, relevance, settings, groups, bootstrapping)
     backward = None
-    if settings.both_ways and _one_to_one(relevance):
-        turned = relevance.reversed()
-        back = rank(
-            given,
-            asked,
-            turned,
-            distance=settings.distance,
-            device=settings.device,
-            progress=progress,
-        )
-        # A reference that asks belongs with its own query.
-        partners = None if groups is None else groups[turned.positives.members]
-        backward = _scores(back, turned, settings, partners, bootstrapping)
+    if settings.both_ways:
+        backward = _backward(asked, given, relevance, settings, groups, bootstrapping, progress)
     collapse = (
         collapse_of(asked, rng=looking, name="queries"),
         collapse_of(given, rng=looking, name="references"),
@@ -339,6 +342,36 @@ def _scores(
     )
 
 
+def _backward(
+    queries: Vectors,
+    references: Vectors,
+    relevance: Relevance,
+    settings: RetrievalSettings,
+    groups: NDArray[np.int64] | None,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> Scores | None:
+    """Let the references ask that are right for some query; None if there are none."""
+    turned = relevance.reversed()
+    asking = np.flatnonzero(turned.positives.lengths)
+    if not len(asking):
+        return None
+    turned = turned.of_queries(asking)
+    ranks = rank(
+        references if len(asking) == relevance.references else Chosen(references, asking),
+        queries,
+        turned,
+        distance=settings.distance,
+        every_positive=bool((turned.positives.lengths > 1).any()),
+        device=settings.device,
+        progress=progress,
+    )
+    # A reference that asks belongs with its own query, or the first of several.
+    first = turned.positives.members[turned.positives.starts[:-1]]
+    partners = None if groups is None else groups[first]
+    return _scores(ranks, turned, settings, partners, rng)
+
+
 def _one_to_one(relevance: Relevance) -> bool:
     """Whether every query has one reference and every reference one query."""
     positives = relevance.positives
@@ -359,7 +392,8 @@ def _conventions(
 ) -> tuple[dict[str, Mapping[str, float]], dict[str, Mapping[str, Native]]]:
     if not wanted:
         return {}, {}
-    reverse = None if backward is None else backward.ranks
+    # Published code that asks both ways knows pairs only.
+    reverse = backward.ranks if backward is not None and _one_to_one(relevance) else None
     semi = bool(len(relevance.semi_positives.members))
     ours = convention_shares(forward.ranks, reverse, semi_positives=semi)
     theirs = published_results(

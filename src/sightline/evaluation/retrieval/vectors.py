@@ -67,6 +67,37 @@ class ArrayVectors:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Some rows of other vectors, read from them as they are needed.
+
+    Attributes:
+        vectors: (m, d).
+        numbers: int64 (c,), which rows.
+    """
+
+    vectors: Vectors
+    numbers: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Chosen rows and dimensions, (c, d)."""
+        return len(self.numbers), self.vectors.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the vectors."""
+        return self.vectors.dtype
+
+    def rows(self, start: int, stop: int) -> Floats:
+        """Return a block."""
+        return self.vectors.take(self.numbers[start:stop])
+
+    def take(self, numbers: NDArray[np.int64]) -> Floats:
+        """Return the rows of these numbers, counted among the chosen."""
+        return self.vectors.take(self.numbers[numbers])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LanceColumn:
     """A column of fixed-size lists in a Lance dataset, read block by block.
 

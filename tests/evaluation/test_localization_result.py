@@ -116,7 +116,7 @@ def test_groups_are_scored_as_if_they_stood_alone() -> None:
     given = photos(columns={"scene": scenes})
     result = evaluate_localization(given, QUICK, by=["SCENE"])
     groups = result.groups["SCENE"]
-    assert [(name, group.n) for name, group in groups.items()] == [
+    assert [(name, group.photos) for name, group in groups.items()] == [
         ("street", 56),
         (NO_VALUE, 32),
         ("sea", 32),
@@ -339,7 +339,7 @@ def test_calibration_by_counting() -> None:
     assert found.stated == (0.5, 0.9)
     # The first lies on its circle; the fourth states nothing, the last answers nothing.
     assert found.observed == (None, 0.5)
-    assert found.n == (0, 4)
+    assert found.photos == (0, 4)
     assert found.to_json() == {"stated": [0.5, 0.9], "observed": [None, 0.5], "n": [0, 4]}
     assert calibration(photos(), errors) is None
 

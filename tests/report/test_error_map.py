@@ -10,7 +10,7 @@ from pyproj import Proj
 from sightline.report.figures import error_map, render
 from sightline.report.figures.error_map import error_map_figure
 from sightline.report.figures.palette import PALETTE
-from sightline.report.figures.projection import EqualEarth, Region
+from sightline.report.figures.projection import EqualEarth, RegionalMap
 
 from . import evaluation_documents as made
 
@@ -71,7 +71,7 @@ def test_the_rim_of_the_world_is_a_ring_around_all_of_it() -> None:
 
 
 def test_a_region_keeps_shapes_in_its_middle() -> None:
-    region = Region(west=10.0, south=59.0, east=14.0, north=61.0)
+    region = RegionalMap(west=10.0, south=59.0, east=14.0, north=61.0)
     (west, south), (east, north) = region.rim[0], region.rim[2]
     assert (east - west) / (north - south) == pytest.approx(4 * 0.5 / 2, rel=1e-6)
 

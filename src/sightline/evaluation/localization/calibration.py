@@ -16,16 +16,20 @@ class Calibration:
     Attributes:
         stated: Probabilities that radii were stated for, ascending.
         observed: Share of photos whose true place lies within, inclusive; None if there are none.
-        n: Photos with an answer and a radius, of which it is the share.
+        photos: Photos with an answer and a radius, of which it is the share.
     """
 
     stated: tuple[float, ...]
     observed: tuple[float | None, ...]
-    n: tuple[int, ...]
+    photos: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the calibration as the document holds it."""
-        return {"stated": list(self.stated), "observed": list(self.observed), "n": list(self.n)}
+        return {
+            "stated": list(self.stated),
+            "observed": list(self.observed),
+            "n": list(self.photos),
+        }
 
 
 def calibration(predictions: Predictions, errors_m: Floats) -> Calibration | None:

@@ -153,7 +153,7 @@ def _radii_too_short(calibration: Calibration | None) -> Iterator[str]:
     if calibration is None:
         return
     for stated, observed, count in zip(
-        calibration.stated, calibration.observed, calibration.n, strict=True
+        calibration.stated, calibration.observed, calibration.photos, strict=True
     ):
         if observed is not None and bdtr(round(observed * count), count, stated) < _UNLIKELY:
             yield (

@@ -37,7 +37,7 @@ _CURVE_KM = np.geomspace(0.01, 20_100.0, 61)
 class GroupResult:
     """Metrics of the photos with one value in a column."""
 
-    n: int
+    photos: int
     metrics: Mapping[str, Interval]
 
 
@@ -90,7 +90,7 @@ class LocalizationResult:
             "metrics": _metrics_json(self.metrics),
             "groups": {
                 column: {
-                    value: {"n": group.n, "metrics": _metrics_json(group.metrics)}
+                    value: {"n": group.photos, "metrics": _metrics_json(group.metrics)}
                     for value, group in values.items()
                 }
                 for column, values in self.groups.items()

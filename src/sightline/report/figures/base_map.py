@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sightline.report.figures.canvas import outline_patch
 from sightline.report.figures.palette import PALETTE
-from sightline.report.figures.projection import Projection, Region
+from sightline.report.figures.projection import Projection, RegionalMap
 from sightline.report.outlines import Line, world
 from sightline.report.text import distance_text
 
@@ -32,7 +32,7 @@ _ROUND = [m * 10.0**e for e in range(-4, 6) for m in (1, 2, 5)]
 
 def draw_base_map(axes: Axes, projection: Projection) -> None:
     """Draw what lies under the points; a region has degrees at its rim and a scale."""
-    region = projection if isinstance(projection, Region) else None
+    region = projection if isinstance(projection, RegionalMap) else None
     close = region is not None and region.width < _OUTLINES_DOWN_TO_DEGREES
     ground = PALETTE["land" if close else "sea"]
     below = outline_patch(axes, [projection.rim], facecolor=ground, linewidth=0)
@@ -80,7 +80,7 @@ def _outlines(lines: Sequence[Line], projection: Projection) -> Iterator[Points]
 
 
 def _graticule(projection: Projection) -> Iterator[Points]:
-    if isinstance(projection, Region):
+    if isinstance(projection, RegionalMap):
         parallels, meridians = _round_degrees(projection)
         reach = np.array([projection.west, projection.east])
         height = np.array([projection.south, projection.north])
@@ -93,7 +93,7 @@ def _graticule(projection: Projection) -> Iterator[Points]:
         yield projection.project(np.column_stack([np.full_like(height, lon), height]))
 
 
-def _round_degrees(region: Region) -> tuple[Points, Points]:
+def _round_degrees(region: RegionalMap) -> tuple[Points, Points]:
     """Latitudes and longitudes of the graticule: round numbers within the region."""
     step = next(s for s in _ROUND if region.width / s <= _MOST_MERIDIANS)
     parallels = step * np.arange(np.ceil(region.south / step), np.floor(region.north / step) + 1)
@@ -101,7 +101,7 @@ def _round_degrees(region: Region) -> tuple[Points, Points]:
     return parallels, meridians
 
 
-def _write_degrees(axes: Axes, region: Region) -> None:
+def _write_degrees(axes: Axes, region: RegionalMap) -> None:
     parallels, meridians = _round_degrees(region)
     style: dict[str, Any] = {
         "fontsize": 8,
@@ -119,7 +119,7 @@ def _write_degrees(axes: Axes, region: Region) -> None:
         )
 
 
-def _draw_scale(axes: Axes, region: Region) -> None:
+def _draw_scale(axes: Axes, region: RegionalMap) -> None:
     """A bar of round length at the lower right."""
     (left, bottom), (right, top) = region.rim.min(axis=0), region.rim.max(axis=0)
     # On the map a unit is a degree of latitude.

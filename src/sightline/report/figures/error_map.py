@@ -16,7 +16,7 @@ from sightline.report.figures.axes import key
 from sightline.report.figures.base_map import draw_base_map, draw_frame
 from sightline.report.figures.canvas import EvaluationFigure, outline_patch
 from sightline.report.figures.palette import PALETTE
-from sightline.report.figures.projection import EqualEarth, Projection, Region
+from sightline.report.figures.projection import EqualEarth, Projection, RegionalMap
 from sightline.report.text import count_text
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _projection(places: Points) -> Projection:
     squeeze = max(math.cos(math.radians(middle_lat)), 0.1)
     height = max(1.15 * span_lat, 1.15 * span_lon * squeeze / _ASPECT, _LOWEST_REGION_DEGREES)
     width = height * _ASPECT / squeeze
-    return Region(
+    return RegionalMap(
         middle_lon - width / 2,
         max(middle_lat - height / 2, -90.0),
         middle_lon + width / 2,
@@ -148,7 +148,7 @@ def _arcs(truths: Points, answers: Points, projection: Projection) -> Iterator[P
 
 def _turns(lon: Points, projection: Projection) -> Sequence[float]:
     """Turns of the globe in which a line with these longitudes is on the map."""
-    if isinstance(projection, Region):
+    if isinstance(projection, RegionalMap):
         return (0.0,)
     return [t for t in (-360.0, 0.0, 360.0) if lon.min() + t < 180 and lon.max() + t >= -180]
 

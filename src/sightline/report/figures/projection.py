@@ -39,7 +39,7 @@ class EqualEarth:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class RegionalMap:
     """A part of the world, its shapes right in the middle.
 
     Attributes:
@@ -77,5 +77,5 @@ class Region:
         )
 
 
-Projection = EqualEarth | Region
+Projection = EqualEarth | RegionalMap
 """Ways to lay places on paper; equal ones do it alike."""

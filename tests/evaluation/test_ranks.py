@@ -309,6 +309,28 @@ def test_a_product_of_low_precision_is_found_out(monkeypatch: pytest.MonkeyPatch
     assert_same(ours, wanted)
 
 
+@pytest.mark.parametrize("distance", ["euclidean", "cosine", "dot"])
+def test_what_an_accelerator_computes_by_torch_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, distance: str
+) -> None:
+    """The operations of an accelerator, run here on the processor: numpy takes no part in them."""
+    monkeypatch.setattr(block_arithmetic, "by_numpy", lambda _: False)
+    rng = np.random.default_rng(10)
+    for queries, references in (
+        (lattice(rng, 70, 5, 9), lattice(rng, 90, 5, 9)),
+        (rng.standard_normal((70, 24)), rng.standard_normal((90, 24))),
+        (1 + 1e-9 * rng.standard_normal((70, 24)), 1 + 1e-9 * rng.standard_normal((90, 24))),
+    ):
+        relevance = random_relevance(rng, 70, 90)
+        ours = rank(
+            queries, references, relevance, distance=distance, every_positive=True, block=32
+        )
+        wanted = ranks_by_counting(
+            queries, references, relevance, distance=distance, tolerance=ours.tie_tolerance
+        )
+        assert_same(ours, wanted)
+
+
 def test_progress_is_told() -> None:
     seen: list[tuple[int, int]] = []
     vectors = np.eye(10, dtype=np.float32)

@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 _CACHE_BYTES = 2**20
 
 
+def by_numpy(tensor: torch.Tensor) -> bool:
+    """Whether numpy computes on this tensor's memory."""
+    return tensor.device.type == "cpu"
+
+
 def product(asked: torch.Tensor, given: torch.Tensor, out: torch.Tensor) -> None:
     """Write ``asked @ given.T`` to ``out``: (a, d), (b, d) -> (a, b)."""
-    if out.device.type == "cpu":
+    if by_numpy(out):
         np.matmul(asked.numpy(), given.numpy().T, out=out.numpy())
     else:
         torch.mm(asked, given.T, out=out)
@@ -40,7 +45,7 @@ def pair_products(
         scale: A power of two.
         weights: float64 (p,).
     """
-    if asked.device.type != "cpu":
+    if not by_numpy(asked):
         left = asked[rows].double() * scale
         return (left * (given[columns].double() * weights[:, None])).sum(dim=1)
     every_left, every_right = asked.numpy(), given.numpy()
@@ -65,7 +70,7 @@ def above(
 ) -> torch.Tensor:
     """Write ``scores > limits`` (or ``>=``) to ``out``: (a, b), (a,) -> bool (a, b)."""
     limits = limits[:, None]
-    if out.device.type == "cpu":
+    if by_numpy(out):
         compare = np.greater_equal if or_equal else np.greater
         compare(scores.numpy(), limits.numpy(), out=out.numpy())
     elif or_equal:
@@ -77,7 +82,7 @@ def above(
 
 def only_in_second(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Turn ``second`` (a, b), which holds all of ``first``, into what only it holds."""
-    if second.device.type == "cpu":
+    if by_numpy(second):
         np.not_equal(first.numpy(), second.numpy(), out=second.numpy())
     else:
         second.logical_xor_(first)
@@ -86,7 +91,7 @@ def only_in_second(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 
 def row_counts(flags: torch.Tensor) -> NDArray[np.int64]:
     """Count what is true in each row: bool (a, b) -> int64 (a,)."""
-    if flags.device.type == "cpu":
+    if by_numpy(flags):
         # One by one, because along an axis numpy counts several times slower.
         return np.array([np.count_nonzero(row) for row in flags.numpy()], np.int64)
     counts: NDArray[np.int64] = flags.sum(dim=1).cpu().numpy()
@@ -95,14 +100,14 @@ def row_counts(flags: torch.Tensor) -> NDArray[np.int64]:
 
 def total(flags: torch.Tensor) -> int:
     """Count what is true in all of a bool (a, b)."""
-    if flags.device.type == "cpu":
+    if by_numpy(flags):
         return int(np.count_nonzero(flags.numpy()))
     return int(flags.sum())
 
 
 def places(flags: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows and columns of what is true, int64 (p,) each, by row and then by column."""
-    if flags.device.type == "cpu":
+    if by_numpy(flags):
         # Of a flat array, because in two dimensions numpy looks ten times as long.
         row, column = np.divmod(np.flatnonzero(flags.numpy()), flags.shape[1])
         return torch.from_numpy(row), torch.from_numpy(column)

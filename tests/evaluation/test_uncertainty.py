@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -139,7 +141,8 @@ def test_the_order_of_queries_and_the_names_of_groups_do_not_matter(
     random.shuffle(shuffled)
     after = found(shuffled, dict(zip(range(5), "vwxyz", strict=True)))
     if statistic == "mean" or not grouped:
-        assert after == before
+        # Sums in another order differ in their last bits.
+        assert astuple(after) == pytest.approx(astuple(before), rel=1e-12)
     else:
         # Groups of a band are drawn by number: only the distribution is the same.
         assert after.value == before.value

@@ -319,7 +319,8 @@ def _uniformity(directions: Doubles) -> float | None:
     for start, stop in blocks(count, 4 * count):
         distance = squares[start:stop, None] + squares - 2 * (singles[start:stop] @ singles.T)
         kernel = np.exp(-2 * np.maximum(distance, 0))
+        # A vector and itself are no pair; taken away later, they would leave their rounding.
+        kernel[np.arange(stop - start), np.arange(start, stop)] = 0.0
         total += float(kernel.sum(dtype=np.float64))
-    # A vector and itself are no pair.
-    mean = (total - count) / (count * (count - 1))
+    mean = total / (count * (count - 1))
     return math.log(min(mean, 1.0))

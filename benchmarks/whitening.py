@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _record import record
-from sightline.atlas.rerank import pool_places
+from sightline.atlas.rerank import pool_places, squared_gaps
 from sightline.datasets import PhotoRecord, read_table
 from sightline.imagery import open_photo, perspective_views
 from sightline.models.bundle import load_model
@@ -143,9 +143,8 @@ def recalls(
         others = np.delete(np.arange(len(places)), me)
         best = others[np.argsort(-cosines[row, others], kind="stable")[:CANDIDATES]]
         for name, known in (("candidates", best), ("all", others)):
-            pooled = pool_places(
-                scores[row, best], coordinates[best], scores[row, known], coordinates[known], 15.0
-            )
+            gaps = squared_gaps(coordinates[best], coordinates[known], 15.0)
+            pooled = pool_places(scores[row, best], scores[row, known], gaps)
             right[f"pooled over {name}"] += places[best[pooled.argmax()]] == places[me]
         right["global"] += places[best[0]] == places[me]
         right["regions"] += places[best[scores[row, best].argmax()]] == places[me]

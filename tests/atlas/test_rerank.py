@@ -16,6 +16,7 @@ from sightline.atlas.rerank import (
     combined_score,
     pool_places,
     regional_similarity,
+    squared_gaps,
 )
 from sightline.atlas.whiten import fit_store_whitening
 from sightline.geo.cells import cell_ids
@@ -84,7 +85,7 @@ def test_pooling_is_what_the_loops_say(scores, lat, seed):
     start = np.array([[lat, 179.9999]])
     places = destination(start, rng.uniform(0, 360, len(scores)), rng.uniform(0, 60, len(scores)))
     scores, half = np.array(scores), max(1, len(scores) // 2)
-    found = pool_places(scores[:half], places[:half], scores, places, 15.0)
+    found = pool_places(scores[:half], scores, squared_gaps(places[:half], places, 15.0))
     expected = pooled_by_loops(scores[:half], places[:half], scores, places, 15.0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert (np.abs(found) <= 1 + 1e-12).all()
@@ -93,14 +94,14 @@ def test_pooling_is_what_the_loops_say(scores, lat, seed):
 def test_a_place_does_not_win_by_having_many_references():
     places = np.array([[10.0, 20.0]] * 3 + [[-40.0, 20.0]])
     scores = np.array([0.4, 0.4, 0.4, 0.41])
-    found = pool_places(scores, places, scores, places, 15.0)
+    found = pool_places(scores, scores, squared_gaps(places, places, 15.0))
     np.testing.assert_allclose(found, scores)
 
 
 def test_a_place_whose_other_views_are_alien_loses():
     places = np.array([[10.0, 20.0]] * 2 + [[-40.0, 20.0]] * 2)
     scores = np.array([0.5, -0.1, 0.45, 0.35])
-    found = pool_places(scores[[0, 2]], places[[0, 2]], scores, places, 15.0)
+    found = pool_places(scores[[0, 2]], scores, squared_gaps(places[[0, 2]], places, 15.0))
     assert found[1] > found[0]
 
 

@@ -42,12 +42,29 @@ def combined_score(
     return (cosines + 2.0 * regional) / 3.0
 
 
+def squared_gaps(
+    coordinates: NDArray[np.float64], neighbours: NDArray[np.float64], radius_m: float
+) -> NDArray[np.float64]:
+    """Return squared distances on the ground in units of a radius, for short distances.
+
+    Args:
+        coordinates: float64 (c, 2), degrees.
+        neighbours: float64 (m, 2), degrees.
+        radius_m: Metres, > 0.
+
+    Returns:
+        float64 (c, m).
+    """
+    # The chord is the arc at these distances, and it is exact for equal points, where the
+    # arc cosine of a dot product is not.
+    gaps = unit_vectors(coordinates)[:, None, :] - unit_vectors(neighbours)[None, :, :]
+    return np.asarray((gaps**2).sum(axis=2) * (EARTH_RADIUS_M / radius_m) ** 2)
+
+
 def pool_places(
     scores: NDArray[np.float64],
-    coordinates: NDArray[np.float64],
     neighbour_scores: NDArray[np.float64],
-    neighbour_coordinates: NDArray[np.float64],
-    radius_m: float,
+    gaps: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Let all references of a place speak for each of its references.
 
@@ -59,18 +76,12 @@ def pool_places(
 
     Args:
         scores: float64 (c,) of the candidates, in [-1, 1].
-        coordinates: float64 (c, 2), degrees, of the candidates.
         neighbour_scores: float64 (m,) of references around them, the candidates among them.
-        neighbour_coordinates: float64 (m, 2).
-        radius_m: Standard deviation of the Gaussian in metres, > 0.
+        gaps: float64 (c, m), :func:`squared_gaps` between the two in radii of the Gaussian.
 
     Returns:
         float64 (c,), in [-1, 1].
     """
-    # The chord is the arc at these distances, and it is exact for equal points, where the
-    # arc cosine of a dot product is not.
-    gaps = unit_vectors(coordinates)[:, None, :] - unit_vectors(neighbour_coordinates)[None, :, :]
-    squared = (gaps**2).sum(axis=2) * (EARTH_RADIUS_M / radius_m) ** 2
-    weights = np.where(squared <= POOL_REACH**2, np.exp(-squared / 2.0), 0.0)
+    weights = np.where(gaps <= POOL_REACH**2, np.exp(-gaps / 2.0), 0.0)
     mean = weights @ neighbour_scores / weights.sum(axis=1)
     return np.asarray(POOL_OWN * scores + (1.0 - POOL_OWN) * mean)

@@ -19,6 +19,7 @@ from sightline.atlas.rerank import (
     combined_score,
     pool_places,
     regional_similarity,
+    squared_gaps,
 )
 from sightline.models.whitening import Whitening
 
@@ -89,13 +90,10 @@ class Searcher:
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def _answer(self, vectors: NDArray[np.float32], request: Request) -> Matches:
-        queries = self.whitening.apply(vectors.mean(axis=1))
+        queries, regional = self._whitened(vectors, request)
         depth = min(max(request.k, request.rerank), max(self.references.count, 1))
         effort = self._effort(depth, request)
         places, scores = self._candidates(queries, depth, request, effort)
-        regional = None
-        if request.rerank and self.references.segments[0].regions is not None:
-            regional = self.whitening.apply(vectors)
         order = [
             self._ordered(
                 queries[row],
@@ -108,6 +106,17 @@ class Searcher:
             for row in range(len(queries))
         ]
         return self._matches(order, request.k, effort)
+
+    def _whitened(
+        self, vectors: NDArray[np.float32], request: Request
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Global vectors (q, k) of ``vectors`` (q, r², d), and the regional ones if wanted."""
+        mean = vectors.mean(axis=1)
+        if not request.rerank or self.references.segments[0].regions is None:
+            return self.whitening.apply(mean), None
+        # Together, so that the projection goes through the processor's cache once.
+        both = self.whitening.apply(np.concatenate([mean[:, None], vectors], axis=1))
+        return np.ascontiguousarray(both[:, 0]), both[:, 1:]
 
     def _effort(self, depth: int, request: Request) -> Effort | None:
         """How to ask the accelerator, or None to scan."""
@@ -216,18 +225,17 @@ class Searcher:
         coordinates = self.references.column("coordinates", places)
         others = self._neighbours(coordinates, request, row)
         # What is scored already is not scored again.
-        others = np.setdiff1d(others, places)
+        others = others[~np.isin(others, places)]
+        where = np.concatenate([coordinates, self.references.column("coordinates", others)])
+        gaps = squared_gaps(coordinates, where, request.pool_m)
+        # A score costs more than a distance, and half of them came along for nothing.
+        heard = (gaps <= POOL_REACH**2).any(axis=0)
+        others = others[heard[len(places) :]]
         found = self.references.column("vectors", others).astype(np.float32) @ query
         other_scores = found.astype(np.float64)
         if regional is not None:
             other_scores = self._with_regions(regional, others, other_scores)
-        return pool_places(
-            scores,
-            coordinates,
-            np.concatenate([scores, other_scores]),
-            np.concatenate([coordinates, self.references.column("coordinates", others)]),
-            request.pool_m,
-        )
+        return pool_places(scores, np.concatenate([scores, other_scores]), gaps[:, heard])
 
     def _neighbours(
         self, coordinates: NDArray[np.float64], request: Request, row: int

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 
 from sightline.errors import SightlineError
@@ -59,6 +59,12 @@ def locate_paths(
         One result for each source; a photo that cannot be located has an ``error``.
     """
     remaining = iter(sources)
+    first = list(islice(remaining, 2))
+    if len(first) < 2:
+        # There is nothing to overlap with, and threads cost half a millisecond.
+        yield from _located([_open(one, locator.encoder, limits) for one in first], locator)
+        return
+    remaining = chain(first, remaining)
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
         pending: deque[Future[_Opened]] = deque()
         while True:

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.atlas import Atlas
-from sightline.atlas.references import _cells_around
 from sightline.atlas.rerank import (
     combined_score,
     pool_places,
@@ -19,8 +18,6 @@ from sightline.atlas.rerank import (
     squared_gaps,
 )
 from sightline.atlas.whiten import fit_store_whitening
-from sightline.geo.cells import cell_ids
-from sightline.geo.covering import in_ranges
 from sightline.geo.distance import destination, great_circle_m
 
 from . import clouds
@@ -103,18 +100,6 @@ def test_a_place_whose_other_views_are_alien_loses():
     scores = np.array([0.5, -0.1, 0.45, 0.35])
     found = pool_places(scores[[0, 2]], scores, squared_gaps(places[[0, 2]], places, 15.0))
     assert found[1] > found[0]
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.floats(-89.9, 89.9), st.floats(-180, 180), st.integers(0, 99))
-def test_no_neighbour_is_missed(lat, lon, seed):
-    rng = np.random.default_rng(seed)
-    point = np.array([[lat, lon]])
-    near = destination(point, rng.uniform(0, 360, 200), rng.uniform(0, 37.5, 200))
-    ranges = _cells_around(point, 37.5)
-    assert in_ranges(cell_ids(near), ranges).all()
-    far = destination(point, rng.uniform(0, 360, 200), rng.uniform(500, 5000, 200))
-    assert not in_ranges(cell_ids(far), ranges).any()
 
 
 def test_search_orders_by_regions_and_then_by_place(tmp_path: Path):

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from sightline.atlas.segment import Segment
 from sightline.geo import cells
-from sightline.geo.coordinates import EARTH_RADIUS_M
-from sightline.geo.covering import ranges_of
 from sightline.geo.distance import geodesic_m, great_circle_m
 from sightline.geo.region import Region
+from sightline.geo.surroundings import cover_surroundings
 
 _REGIONS_REMEMBERED = 4
 
@@ -27,19 +26,20 @@ class References:
     Attributes:
         segments: At least one.
         removed: Per segment, ascending positions of rows that the store no longer has.
+        offsets: Where each segment's places start, and the end, int64 (segments + 1,).
     """
 
     segments: tuple[Segment, ...]
     removed: tuple[NDArray[np.int64], ...]
+    offsets: NDArray[np.int64] = field(init=False)
     _remembered: OrderedDict[int, tuple[Region, tuple[NDArray[np.int64], ...]]] = field(
         default_factory=OrderedDict
     )
     _lock: Lock = field(default_factory=Lock)
 
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        """Where each segment's places start, and the end, int64 (segments + 1,)."""
-        return np.cumsum([0, *(len(s) for s in self.segments)])
+    def __post_init__(self) -> None:
+        ends = np.cumsum([0, *(len(segment) for segment in self.segments)])
+        object.__setattr__(self, "offsets", ends)
 
     @property
     def count(self) -> int:
@@ -101,7 +101,7 @@ class References:
             points: float64 (c, 2), degrees.
             reach_m: Metres, small against the Earth.
         """
-        cover = _cells_around(points, reach_m)
+        cover = cover_surroundings(points, reach_m)
         return tuple(
             self._alive(number, segment.runs(cover)) for number, segment in enumerate(self.segments)
         )
@@ -121,8 +121,10 @@ class References:
 
     def column(self, name: str, places: NDArray[np.int64]) -> NDArray[Any]:
         """Return one array of the segments at ``places`` (n,)."""
-        numbers = self._numbers(places)
         first = getattr(self.segments[0], name)
+        if len(self.segments) == 1:
+            return np.asarray(first[places])
+        numbers = self._numbers(places)
         out = np.empty((len(places), *first.shape[1:]), first.dtype)
         for number, segment in enumerate(self.segments):
             chosen = numbers == number
@@ -153,21 +155,3 @@ class References:
 def _contained(segment: Segment, region: Region, cover: NDArray[np.uint64]) -> NDArray[np.int64]:
     rows = segment.runs(cover)
     return rows[region.contains(segment.coordinates[rows])] if len(rows) else rows
-
-
-def _cells_around(points: NDArray[np.float64], reach_m: float) -> NDArray[np.uint64]:
-    """Disjoint ascending ranges of leaf ids (m, 2) that hold the surroundings of points (c, 2).
-
-    Every point is probed on a grid of 7 x 7. Cells are wider than the grid is, so one can stay
-    unseen only where its corner reaches in between two outer probes. The corners of S2 cells have
-    60 degrees or more: less than 0.87 of a spacing deep, which the grid's margin allows for.
-    """
-    half_m = reach_m / (1.0 - 0.87 / 3.0)
-    steps = np.linspace(-half_m, half_m, 7) / (np.pi * EARTH_RADIUS_M / 180.0)
-    shrink = np.maximum(np.cos(np.radians(points[:, 0])), 1e-6)
-    lat = np.clip(points[:, None, None, 0] + steps[:, None], -90.0, 90.0)
-    lon = points[:, None, None, 1] + steps / shrink[:, None, None]
-    probes = np.stack(np.broadcast_arrays(lat, (lon + 180.0) % 360.0 - 180.0), axis=-1)
-    # The shortest edge of a cell of level k is 0.94 / 2^k of the Earth's radius.
-    level = int(np.clip(np.floor(np.log2(0.94 * EARTH_RADIUS_M * 3.0 / half_m)), 0, 30))
-    return ranges_of(np.unique(cells.cell_ids(probes.reshape(-1, 2), level)))

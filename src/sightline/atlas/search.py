@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.atlas.accelerator import Accelerator, Effort, bitmap
+from sightline.atlas.arrays import widen
 from sightline.atlas.calibration import Calibration
 from sightline.atlas.exact import Rows, among, exact_top, positions, rank, size
 from sightline.atlas.matches import Matches
@@ -209,7 +210,7 @@ class Searcher:
         places: NDArray[np.int64],
         cosines: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        cells = self.references.column("regions", places)
+        cells = widen(self.references.column("regions", places))
         return combined_score(cosines, regional_similarity(regional, cells))
 
     def _pooled(
@@ -231,7 +232,7 @@ class Searcher:
         # A score costs more than a distance, and half of them came along for nothing.
         heard = (gaps <= POOL_REACH**2).any(axis=0)
         others = others[heard[len(places) :]]
-        found = self.references.column("vectors", others).astype(np.float32) @ query
+        found = widen(self.references.column("vectors", others)) @ query
         other_scores = found.astype(np.float64)
         if regional is not None:
             other_scores = self._with_regions(regional, others, other_scores)

@@ -230,7 +230,7 @@ class Searcher:
         where = np.concatenate([coordinates, self.references.column("coordinates", others)])
         gaps = squared_gaps(coordinates, where, request.pool_m)
         # A score costs more than a distance, and half of them came along for nothing.
-        heard = (gaps <= POOL_REACH**2).any(axis=0)
+        heard = np.any(gaps <= POOL_REACH**2, axis=0)
         others = others[heard[len(places) :]]
         found = widen(self.references.column("vectors", others)) @ query
         other_scores = found.astype(np.float64)

@@ -56,3 +56,23 @@ def test_scoring_retrieval_and_answers() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "1.0\n"
+
+
+def test_making_and_reading_a_dataset(tmp_path) -> None:
+    done = run(
+        "from pathlib import Path\n"
+        "from sightline.datasets.layouts import read\n"
+        "from sightline.datasets.layouts.sample import PhotoSample, Sample\n"
+        "from sightline.datasets import Manifest, Photo, layouts, write_manifest\n"
+        "from sightline.datasets import preparation, reading, samplers, splits, stats, viability\n"
+        "from sightline.planet import Planet\n"
+        f"root = Path({str(tmp_path)!r})\n"
+        "pixels = Planet(0).photo((10.0, 20.0), size=(64, 64))\n"
+        "sample = PhotoSample(Photo('one', 'photos/one.jpg', lat=10.0, lon=20.0), pixels)\n"
+        "folders, samples = layouts.layout_named('plain'), [Sample((sample,))]\n"
+        "layouts.write(folders, root / 'made', samples, provenance={'by': 'a test'})\n"
+        "write_manifest(root / 'manifest', read(root / 'made'), files='decode')\n"
+        "print(Manifest.open(root / 'manifest').n_photos)\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1\n"

@@ -104,7 +104,7 @@ class PhotoPlaceError(PhotoError):
 
 
 class TableError(SightlineError, ValueError):
-    """A CSV or Parquet list of photos that lacks a column or holds a value that cannot be."""
+    """A table, label file, manifest or shard that lacks something or holds what cannot be."""
 
     code = "table"
 

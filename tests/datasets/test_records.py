@@ -44,3 +44,7 @@ def test_heading_and_path():
     with pytest.raises(TableError, match="UTF-8") as caught:
         PhotoRecord("caf\udce9.jpg")
     assert caught.value.path.isascii()
+
+
+def test_a_heading_a_hair_below_zero_is_north():
+    assert PhotoRecord("a.jpg", heading_degrees=-1e-44).heading_degrees == 0.0

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from sightline.atlas.catalogue import Catalogue, content_key
 from sightline.atlas.intake import Intake, ReadyPhoto, Refused, SameContent, Taken, Unchanged
-from sightline.atlas.pipeline import in_order
 from sightline.atlas.problems import Problem, read_problems, write_problems
 from sightline.atlas.store import Store
 from sightline.atlas.writer import Writer
+from sightline.datasets.reading.in_order import in_order
 from sightline.errors import OutputError, VectorError
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ import typer
 from sightline import __version__
 from sightline.cli.atlas import atlas
 from sightline.cli.console import run, say
+from sightline.cli.dataset import dataset
 from sightline.cli.doctor import doctor
 from sightline.cli.evaluate import evaluate
 from sightline.cli.locate import locate
 from sightline.cli.model import model
+from sightline.cli.planet import planet
 
 app = typer.Typer(
     name="sightline",
@@ -25,7 +27,9 @@ app = typer.Typer(
 app.command()(locate)
 app.add_typer(atlas)
 app.add_typer(model)
+app.add_typer(dataset)
 app.add_typer(evaluate)
+app.add_typer(planet)
 app.command()(doctor)
 
 

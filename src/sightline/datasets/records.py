@@ -58,7 +58,8 @@ class PhotoRecord:
                     hint="Give degrees clockwise from north, or leave it empty.",
                     path=self.uri,
                 )
-            object.__setattr__(self, "heading_degrees", self.heading_degrees % 360.0)
+            # Twice, because a hair below zero comes out as 360 itself.
+            object.__setattr__(self, "heading_degrees", self.heading_degrees % 360.0 % 360.0)
 
     def _check_uri(self) -> None:
         if not self.uri:

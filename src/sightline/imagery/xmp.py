@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, ParseError
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from sightline.errors import DependencyError
 
 GPANO = "{http://ns.google.com/photos/1.0/panorama/}"
 EXIF = "{http://ns.adobe.com/exif/1.0/}"
@@ -20,7 +19,10 @@ def read_xmp(packet: bytes) -> dict[str, str]:
 
     Properties are written as attributes or as child elements of ``rdf:Description``; both are
     read, the first value of a name counts. A packet that is damaged, larger than 1 MiB, or that
-    declares entities says nothing: the result is empty. Nothing is raised.
+    declares entities says nothing: the result is empty.
+
+    Raises:
+        DependencyError: There is a packet, and defusedxml is not installed.
     """
     body = b""
     for opening, closing in ((b"<x:xmpmeta", b"</x:xmpmeta>"), (b"<rdf:RDF", b"</rdf:RDF>")):
@@ -30,6 +32,15 @@ def read_xmp(packet: bytes) -> dict[str, str]:
             break
     if not body or len(body) > _MOST_BYTES:
         return {}
+    try:
+        # Here, so that photos without a packet open where only Pillow is.
+        from defusedxml.common import DefusedXmlException
+        from defusedxml.ElementTree import fromstring
+    except ImportError as cause:
+        raise DependencyError(
+            "The photo holds an XMP packet, and defusedxml, which reads it, is not installed.",
+            hint="Run: pip install defusedxml",
+        ) from cause
     try:
         root = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):

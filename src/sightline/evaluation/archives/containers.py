@@ -22,7 +22,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from sightline.errors import EvaluationError
-from sightline.evaluation.archives.matlab import Matrix, list_matrices, read_matrix
+from sightline.matlab import Matrix, list_matrices, read_matrix
 
 Array = NDArray[Any]
 

@@ -17,16 +17,15 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """Yield ``work(item)`` for every item, in the order of the items.
 
-    ``workers`` threads stay at most ``ahead`` items in front of the consumer: a slow consumer
-    holds them back, and one slow item does not stop the others until that distance is used up.
-    Items are drawn in the caller's thread.
+    ``workers`` threads stay at most ``ahead`` items in front of the consumer, so that no more than
+    that many results are held. Items are drawn in the caller's thread.
 
     Raises:
         Exception: The first one that ``work`` or ``items`` raised; nothing new is begun then.
     """
-    waiting: deque[Future[Result]] = deque()
     source = iter(items)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="sightline-decode")
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="sightline-reading")
     try:
         waiting.extend(pool.submit(work, item) for item in islice(source, ahead))
         while waiting:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.io import loadmat, savemat
 
-from sightline.evaluation.archives.matlab import list_matrices, read_matrix
+from sightline.matlab import list_matrices, read_matrix, read_struct, read_text
 
 in_tmp_path = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80
@@ -178,5 +178,56 @@ def test_changed_bytes_are_read_or_refused_but_never_crash(tmp_path, data, defla
         for matrix in matrices.values():
             if matrix.kind == "number":
                 assert read_matrix(path, matrix).nbytes <= 8 * len(content) * 1032
+    except ValueError:
+        pass
+
+
+def saved(tmp_path: Path, compress: bool) -> Path:
+    path = tmp_path / "labels.mat"
+    document = {
+        "panoIds": np.array(["abcDEF-_1", "xyz", "éß"]),
+        "trainSet": {"utm": np.arange(6.0).reshape(3, 2), "trainInd": np.array([[1], [3]])},
+        "note": "plain",
+    }
+    savemat(path, document, do_compression=compress)
+    return path
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_text_and_structs(tmp_path, compress):
+    path = saved(tmp_path, compress)
+    found = list_matrices(path)
+    assert read_text(path, found["panoIds"]) == ["abcDEF-_1", "xyz", "éß"]
+    assert read_text(path, found["note"]) == ["plain"]
+    fields = read_struct(path, found["trainSet"])
+    oracle = loadmat(path)["trainSet"]
+    assert set(fields) == {"utm", "trainInd"}
+    for name, values in fields.items():
+        np.testing.assert_array_equal(values, oracle[name][0][0])
+
+
+def test_text_and_structs_are_asked_for_by_kind(tmp_path):
+    path = saved(tmp_path, False)
+    found = list_matrices(path)
+    with pytest.raises(ValueError, match="not text"):
+        read_text(path, found["trainSet"])
+    with pytest.raises(ValueError, match="not a struct"):
+        read_struct(path, found["panoIds"])
+
+
+@in_tmp_path
+@given(data=st.data(), compress=st.booleans())
+def test_damaged_text_and_structs_are_values_or_errors(tmp_path, data, compress):
+    path = saved(tmp_path, compress)
+    held = bytearray(path.read_bytes())
+    at = data.draw(st.integers(128, len(held) - 1))
+    held[at] = data.draw(st.integers(0, 255))
+    path.write_bytes(held[: data.draw(st.integers(at, len(held)))])
+    try:
+        for matrix in list_matrices(path).values():
+            if matrix.kind == "char":
+                read_text(path, matrix)
+            elif matrix.kind == "struct":
+                read_struct(path, matrix)
     except ValueError:
         pass

@@ -1,9 +1,9 @@
-"""Matrices of numbers out of MATLAB 5 files (.mat as MATLAB's -v6 and -v7 and scipy write them).
+"""Matrices of numbers, text and structs of them out of MATLAB 5 files (-v6 and -v7, and scipy's).
 
 The format is that of MathWorks, *MAT-File Format* (level 5): a header of 128 bytes, then one
 element for each variable, plain or deflated. ``scipy.io.loadmat`` reads it too, but crashes the
 process on some damaged files (a changed byte is enough). Here every length is held against what is
-there before it is believed, and cells, structs and objects are not looked into.
+there before it is believed, and cells and objects are not looked into.
 """
 
 from __future__ import annotations
@@ -60,6 +60,13 @@ _NUMERIC = {
 }
 """Classes of numbers; integers that MATLAB calls double may be stored in fewer bytes."""
 
+_TEXT = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16"}
+"""Types of data elements that hold text, and how it is coded."""
+
+_SUFFIX = {"<": "-le", ">": "-be"}
+
+_MOST_FIELD_LETTERS = 64
+
 _IS_COMPLEX = 0x800
 
 # Flags, dimensions, a name of at most 63 letters and the tag of the data fit many times over.
@@ -79,10 +86,11 @@ class Matrix:
         shape: Rows, columns, ...
         dtype: What the numbers mean.
         stored: What they are stored as; the same, but for integers that are called double.
-        offset: Bytes before the numbers, from the start of the file or, if deflated, of what the
-            element holds.
+        offset: Bytes before the numbers (text, fields), from the start of the file or, if
+            deflated, of what the element holds.
         deflated: Of a deflated element, start and length in the file and length once inflated, in
             bytes; None for plain ones.
+        rest: Of text and structs, how many bytes follow the offset.
     """
 
     name: str
@@ -92,6 +100,7 @@ class Matrix:
     stored: np.dtype[Any]
     offset: int
     deflated: tuple[int, int, int] | None
+    rest: int = 0
 
     @property
     def bytes(self) -> int:
@@ -142,6 +151,80 @@ def read_matrix(path: Path, matrix: Matrix) -> NDArray[Any]:
     if matrix.deflated is not None:
         offset = matrix.offset
         held = _inflate_whole(held, inflated)
+    return _array(held, matrix, offset)
+
+
+def read_text(path: Path, matrix: Matrix) -> list[str]:
+    """Load a variable of kind "char": one text for each row, without the blanks that fill it.
+
+    Raises:
+        ValueError: It is not text, or damaged.
+    """
+    if matrix.kind != "char" or len(matrix.shape) != 2:
+        raise ValueError(f"{matrix.name!r} is {matrix.kind} of shape {matrix.shape}, not text")
+    order, held = _contents(path, matrix)
+    stored, length, begin = _tag(held, 0, order, 0)
+    if stored not in _TEXT or begin + length > len(held):
+        raise ValueError(f"the text {matrix.name!r} is damaged")
+    coding = _TEXT[stored]
+    coding += _SUFFIX[order] if coding == "utf-16" else ""
+    try:
+        text = held[begin : begin + length].decode(coding)
+    except UnicodeDecodeError as cause:
+        raise ValueError(f"the text {matrix.name!r} is damaged ({cause.reason})") from cause
+    rows, columns = matrix.shape
+    if len(text) != rows * columns:
+        raise ValueError(
+            f"the text {matrix.name!r} of shape {matrix.shape} has {len(text)} letters"
+        )
+    return [text[row::rows].rstrip(" \0") for row in range(rows)]
+
+
+def read_struct(path: Path, matrix: Matrix) -> dict[str, NDArray[Any]]:
+    """Load the fields of a single struct that are full matrices of numbers, by name.
+
+    Raises:
+        ValueError: It is no single struct, or damaged.
+    """
+    if matrix.kind != "struct" or math.prod(matrix.shape) != 1:
+        raise ValueError(f"{matrix.name!r} is {matrix.kind} of shape {matrix.shape}, not a struct")
+    order, held = _contents(path, matrix)
+    widths, at = _numbers(held, 0, order, _INT32)
+    width = int(widths[0])
+    _, length, begin = _tag(held, at, order, at)
+    if not 0 < width <= _MOST_FIELD_LETTERS or begin + length > len(held):
+        raise ValueError(f"the struct {matrix.name!r} is damaged")
+    names = [
+        held[start : start + width].split(b"\0")[0].decode("ascii", "replace")
+        for start in range(begin, begin + length, width)
+    ]
+    at = _after(at, begin, length)
+    fields = {}
+    for name in names:
+        kind, length, begin = _tag(held, at, order, at)
+        if kind != _MATRIX or begin + length > len(held):
+            raise ValueError(f"the field {name!r} of {matrix.name!r} is damaged")
+        if length:
+            inside = held[begin : begin + length]
+            field = _matrix(inside, order, 0, length, None)
+            if field.kind == "number":
+                fields[name] = _array(inside, field, field.offset)
+        at = begin + length
+    return fields
+
+
+def _contents(path: Path, matrix: Matrix) -> tuple[str, bytes]:
+    """Return the byte order of a file, and what follows the name of a variable."""
+    with path.open("rb") as stream:
+        order = _ENDIAN[stream.read(_HEADER_BYTES)[126:]]
+        if matrix.deflated is None:
+            return order, _at(stream, matrix.offset, matrix.rest)
+        start, length, inflated = matrix.deflated
+        whole = _inflate_whole(_at(stream, start, length), inflated)
+    return order, whole[matrix.offset : matrix.offset + matrix.rest]
+
+
+def _array(held: bytes, matrix: Matrix, offset: int) -> NDArray[Any]:
     numbers = np.frombuffer(held, matrix.stored, math.prod(matrix.shape), offset)
     return np.array(
         numbers.reshape(matrix.shape, order="F"), matrix.dtype.newbyteorder("="), order="C"
@@ -184,7 +267,10 @@ def _matrix(
     name = introduction[begin : begin + name_bytes].decode("ascii", "replace")
     nothing = np.dtype(np.uint8)
     if kind != "number":
-        return Matrix(name, kind, shape, nothing, nothing, 0, deflated)
+        after = _after(name_at, begin, name_bytes)
+        return Matrix(
+            name, kind, shape, nothing, nothing, base + after, deflated, max(length - after, 0)
+        )
     if int(flags[0]) & _IS_COMPLEX:
         return Matrix(name, "complex", shape, nothing, nothing, 0, deflated)
     after = _after(name_at, begin, name_bytes)

@@ -1,0 +1,197 @@
+"""Is the planet as uneven as real photos, hard where it should be, learnable, and fast?
+
+    python benchmarks/planet.py unevenness     against 100,000 places of MP16
+    python benchmarks/planet.py difficulty     retrieval without training, 1,000 places of a town
+    python benchmarks/planet.py learnability   a small network from scratch, 5 processor minutes
+    python benchmarks/planet.py speed          images per second, dense and cold, on one core
+    python benchmarks/planet.py all
+
+Each writes ``results/planet-NAME.json``. Everything is synthetic; only the list that unevenness is
+compared with, and the frozen backbone's weights, are read from ``SIGHTLINE_DATA``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import _planet_speed
+from _planet_places import Images, Pictures, pictures
+from _record import record
+from sightline.datasets.stats import Occupancy, compare, gini
+from sightline.planet import RENDER_VERSION, WORLD_VERSION
+from sightline.planet.geography import GlobeGeography
+from sightline.planet.photographers import Photographers
+
+DATA = Path(os.environ.get("SIGHTLINE_DATA", Path(__file__).parent / "../../shared/data"))
+LEVELS = range(4, 11)
+FULLEST = (1, 10, 100, 1000)
+VERSIONS = {"world_version": WORLD_VERSION, "render_version": RENDER_VERSION, "seed": 0}
+
+
+def main() -> None:
+    """Measure and record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=[*PARTS, "all"])
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="to make pictures")
+    parser.add_argument("--cpu-seconds", type=float, default=300.0, help="of training, each")
+    arguments = parser.parse_args()
+    for name, part in PARTS.items():
+        if arguments.what in (name, "all"):
+            begun = time.perf_counter()
+            found = part(arguments)
+            found |= {"took_s": round(time.perf_counter() - begun)}
+            print(record(f"planet-{name}", {**VERSIONS, **found}))
+
+
+def unevenness(_arguments: argparse.Namespace) -> dict[str, Any]:
+    real = np.loadtxt(DATA / "lists" / "mp16_100k.csv", delimiter=",", skiprows=1)
+    collection = Photographers(0, GlobeGeography.of_seed(0))
+    made = collection.coordinates(len(real))
+    rows: dict[str, Any] = {}
+    for level in LEVELS:
+        ours, theirs = Occupancy.of(made, level), Occupancy.of(real, level)
+        rows[str(level)] = {
+            "planet": _occupied(ours),
+            "mp16": _occupied(theirs),
+            "gini_difference": round(gini(ours.counts) - gini(theirs.counts), 4),
+            "occupied_ratio": round(ours.occupied / theirs.occupied, 3),
+            "curve_gap": round(compare(ours, theirs).curve_gap, 4),
+        }
+        print(level, rows[str(level)])
+    worst = max(abs(row["gini_difference"]) for row in rows.values())
+    return {
+        "what": "S2 cells that hold 100,000 photos: the planet's first, and MP16's",
+        "curve_gap": "largest vertical distance between the two curves of occupancy",
+        "levels": rows,
+        "largest_gini_difference": worst,
+    }
+
+
+def _occupied(cells: Occupancy) -> dict[str, Any]:
+    falling = np.sort(cells.counts)[::-1]
+    return {
+        "occupied_cells": cells.occupied,
+        "gini_of_occupied": round(gini(cells.counts), 4),
+        "gini_of_earth": round(gini(cells.counts, cells.possible), 4),
+        "cells_with_one_photo": round(float((cells.counts == 1).mean()), 4),
+        "share_of_photos_in_fullest_cells": {
+            str(k): round(float(falling[:k].sum() / cells.photos), 4) for k in FULLEST
+        },
+    }
+
+
+def difficulty(arguments: argparse.Namespace) -> dict[str, Any]:
+    import _planet_retrieval as retrieval
+    from sightline.models.bundle import load_model
+    from sightline.models.importing import import_model
+
+    views = ("tiles", "photos", "again")
+    made = pictures([], "test", 1000, views, arguments.workers)
+    weights = DATA / "weights" / "mobilenetv2_100"
+    with tempfile.TemporaryDirectory() as folder:
+        import_model(
+            Path(folder) / "m.model",
+            weights / "config.json",
+            weights / "mobilenetv2_100.imagenet1k.safetensors",
+        )
+        backbone = load_model(Path(folder) / "m.model")
+
+        def frozen(images: Images) -> retrieval.Vectors:
+            parts = [backbone.encode(list(images[i : i + 16])) for i in range(0, len(images), 16)]
+            return np.concatenate(parts)
+
+        described = {
+            "colour histogram": retrieval.histograms,
+            "thumbnail 16 x 16": retrieval.thumbnails,
+            "frozen MobileNetV2": frozen,
+        }
+        systems: dict[str, Any] = {}
+        for name, describe in described.items():
+            tiles, photos, again = (describe(getattr(made, view)) for view in views)
+            systems[f"ground to aerial, {name}"] = retrieval.recalls(photos, tiles)
+            systems[f"ground to ground, {name}"] = retrieval.recalls(again, photos)
+            if name == "frozen MobileNetV2":
+                for what, pair in (("aerial", (photos, tiles)), ("ground", (again, photos))):
+                    apart = [retrieval.centred(x) for x in pair]
+                    systems[f"ground to {what}, {name}, each view centred"] = retrieval.recalls(
+                        *apart
+                    )
+    for name, row in systems.items():
+        print(name, row)
+    return {
+        "what": "1,000 places of one town; chance is 0.1 %",
+        "ground_to_ground": "another day, up to 1 m aside, turned by 20 to 40 degrees",
+        "systems": systems,
+        "targets": {
+            "ground to aerial, recall_at_1": "<= 0.01",
+            "ground to ground, frozen MobileNetV2, recall_at_1": "0.05 to 0.25",
+        },
+    }
+
+
+def learnability(arguments: argparse.Namespace) -> dict[str, Any]:
+    views, workers = ("tiles", "photos", "panoramas"), arguments.workers
+    train = pictures([], "train", 3000, views, workers)
+    test = pictures([], "test", 500, views, workers)
+    far = pictures(["unseen-country"], "test", 500, views, workers)
+    return {
+        "what": "a two-branch network of four convolutions from scratch on 3,000 pairs of a town",
+        "tests": "500 places of its own that no training tile overlaps; chance is 0.2 %",
+        "targets": {
+            "aligned panorama": ">= 0.80",
+            "90 degrees, known heading": ">= 0.60",
+            "aligned panorama, country never seen": ">= 0.35",
+        },
+        "systems": learnt(train, test, far, arguments.cpu_seconds),
+    }
+
+
+def learnt(train: Pictures, test: Pictures, far: Pictures, cpu_s: float) -> dict[str, Any]:
+    """Train both kinds and test them at home and abroad."""
+    from _planet_learning import TwoBranches
+    from _planet_retrieval import recalls
+
+    found: dict[str, Any] = {}
+    for name, whole in (("aligned panorama", True), ("90 degrees, known heading", False)):
+        sets = [_tensors(part, whole_circle=whole) for part in (train, test, far)]
+        net = TwoBranches(*sets[0], whole_circle=whole, cpu_s=cpu_s, report=print)
+        for where, part in (("", sets[1]), (", country never seen", sets[2])):
+            aerial, ground = net.embed(*part)
+            found[f"{name}{where}"] = {
+                **recalls(ground, aerial),
+                "training_cpu_s": round(net.cpu_s, 1),
+                "epochs": net.epochs,
+            }
+            print(f"{name}{where}", found[f"{name}{where}"])
+    return found
+
+
+def _tensors(part: Pictures, *, whole_circle: bool) -> tuple[Any, Any]:
+    from _planet_learning import polar, shrunk
+
+    if whole_circle:
+        north = np.zeros(len(part.tiles))
+        return polar(part.tiles, (128, 32), 360.0, north), shrunk(part.panoramas, 2)
+    return polar(part.tiles, (56, 32), 90.0, part.headings), shrunk(part.photos, 4)
+
+
+def speed(_arguments: argparse.Namespace) -> dict[str, Any]:
+    return _planet_speed.measure()
+
+
+PARTS = {
+    "unevenness": unevenness,
+    "difficulty": difficulty,
+    "learnability": learnability,
+    "speed": speed,
+}
+
+if __name__ == "__main__":
+    main()

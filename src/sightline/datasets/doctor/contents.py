@@ -1,0 +1,157 @@
+"""The rows of a dataset, all of them, and a sample or all of its files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from sightline.datasets.dataset import Dataset, RowType
+from sightline.datasets.doctor.finding import Finding
+from sightline.datasets.files import FileCheck, checked_file
+from sightline.datasets.manifest import Manifest, WrittenManifest, write_manifest
+from sightline.datasets.records import RecordProblem
+from sightline.datasets.rows import AerialPatch, Photo
+from sightline.errors import CoordinateError, PhotoError, SightlineError, TableError
+
+Files = Literal["none", "sample", "all"]
+
+_SHOWN = 5
+
+_STEPS = {
+    "coordinates": "Write latitude first; if a whole list is swapped, swap its two columns.",
+    "file": "Unpack or copy these files again, or leave them out with --skip-bad.",
+    "pair": "Use labels and images of the same release, all unpacked; or --skip-bad.",
+    "row": "Correct the lines, or leave them out with --skip-bad.",
+}
+
+
+def written(dataset: Dataset, folder: Path, *, all_files: bool) -> tuple[Manifest, list[Finding]]:
+    """Write a dataset as a manifest, leaving out what is wrong, and say what that was.
+
+    Args:
+        dataset: As a layout reads it.
+        folder: Where the manifest goes.
+        all_files: Decode every image.
+    """
+    findings: list[Finding] = []
+    files: FileCheck = "decode" if all_files else "trust"
+    try:
+        report = write_manifest(folder, dataset, on_error="skip", files=files)
+    except TableError as twins:
+        findings.append(Finding("fault", "duplicate", twins.message, twins.hint))
+        dataset = without_twins(dataset)
+        report = write_manifest(folder, dataset, on_error="skip", files=files)
+    findings += _of_problems(report)
+    return Manifest.open(folder), findings
+
+
+def without_twins(dataset: Dataset) -> Dataset:
+    """Return a dataset of which every id is kept once, the first time."""
+
+    def first(
+        stream: Callable[[], Iterator[RowType | RecordProblem]],
+    ) -> Callable[[], Iterator[RowType | RecordProblem]]:
+        def rows() -> Iterator[RowType | RecordProblem]:
+            seen: set[int] = set()
+            for row in stream():
+                if isinstance(row, RecordProblem):
+                    yield row
+                elif (mark := hash(row.id)) not in seen:
+                    seen.add(mark)
+                    yield row
+
+        return rows
+
+    return replace(
+        dataset,
+        photos=first(dataset.photos),
+        patches=first(dataset.patches),
+        pairs=first(dataset.pairs),
+    )
+
+
+def sampled(manifest: Manifest, count: int) -> tuple[int, list[Finding]]:
+    """Decode a sample of the files, spread evenly over the lists.
+
+    Args:
+        manifest: What is known.
+        count: How many photos, and how many patches.
+
+    Returns:
+        How many files were looked at, and what was wrong with them.
+    """
+    bad: list[SightlineError] = []
+    looked_at = 0
+    for table, total in (("photos", manifest.n_photos), ("patches", manifest.n_patches)):
+        rows = np.unique(np.linspace(0, max(total - 1, 0), min(count, total)).astype(np.int64))
+        for row in _rows(manifest, table, rows):
+            looked_at += 1
+            try:
+                checked_file(manifest.root, row, decode=True)
+            except SightlineError as error:
+                bad.append(error)
+    return looked_at, _of_files(bad, looked_at)
+
+
+def _rows(manifest: Manifest, table: str, rows: np.ndarray) -> Iterator[Photo | AerialPatch]:
+    if table == "photos":
+        chosen = manifest.take("photos", rows, columns=["id", "uri", "sha256", "origin"])
+        yield from (Photo(**values) for values in chosen.to_pylist())
+    else:
+        chosen = manifest.take("patches", rows, columns=["id", "uri", "sha256", "origin"])
+        yield from (AerialPatch(**values) for values in chosen.to_pylist())
+
+
+def _of_files(bad: list[SightlineError], looked_at: int) -> list[Finding]:
+    if not bad:
+        return []
+    gone = [error for error in bad if error.code == "photo.not_found"]
+    findings = []
+    if len(gone) == looked_at:
+        what = (
+            f"None of {looked_at} files that were looked for is there, such as: {gone[0].message}"
+        )
+        step = "Unpack the images beside the lists, or give the folder that holds both."
+        return [Finding("fault", "file", what, step, len(gone))]
+    for errors, said in ((gone, "are missing"), ([e for e in bad if e not in gone], "are corrupt")):
+        if errors:
+            what = f"{len(errors)} of {looked_at} files looked at {said}, such as: "
+            what += errors[0].message
+            findings.append(Finding("fault", "file", what, _STEPS["file"], len(errors)))
+    return findings
+
+
+def _of_problems(report: WrittenManifest) -> list[Finding]:
+    counts: Counter[str] = Counter()
+    shown: dict[str, list[str]] = {}
+    for problem in report.problems:
+        kind = _kind_of(problem)
+        counts[kind] += 1
+        shown.setdefault(kind, []).append(problem.error.message)
+    findings = []
+    for kind, messages in shown.items():
+        first = " ".join(islice(messages, _SHOWN if kind == "missing" else 1))
+        what = first if counts[kind] == 1 else f"{counts[kind]} times, such as: {first}"
+        step = report.problems[0].error.hint if kind == "missing" else _STEPS[kind]
+        findings.append(Finding("fault", kind, what, step, counts[kind]))
+    more = report.problem_count - len(report.problems)
+    if more > 0:
+        what = f"{more} more rows and files could not be used."
+        findings.append(Finding("fault", "row", what, _STEPS["row"], more))
+    return findings
+
+
+def _kind_of(problem: RecordProblem) -> str:
+    if isinstance(problem.error, CoordinateError):
+        return "coordinates"
+    if isinstance(problem.error, PhotoError):
+        return "file"
+    if "names the patch" in problem.error.message or "names the photo" in problem.error.message:
+        return "pair"
+    return "missing" if problem.line is None else "row"

@@ -1,0 +1,1 @@
+"""Photos: what a camera sees from a place."""

@@ -1,0 +1,250 @@
+"""What each box's façades are made of: chosen once per neighbourhood from style, use and key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.planet.ground.facade_drawing import Paint, Tile
+from sightline.planet.ground.facade_tiles import HEIGHTS, WIDTHS, tile_number
+from sightline.planet.ground.finishes import Finish
+from sightline.planet.looks import noise
+from sightline.planet.world.contents import BoxKind, Buildings, RoofKind, Use
+from sightline.planet.world.countries import CountryStyle, FenceKind
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class FacadePlan:
+    """Arrays with one row per box.
+
+    Attributes:
+        upper, other, ground, special, end, top, gable: int32 numbers of tiles: upper floors, every
+            second bay of them, ground floor, its door, walls across the length, the strip under a
+            flat roof's edge, the triangle under a ridge.
+        floors: int32.
+        floor_m, bay_m: float32.
+        finish, roof_finish: int32 `Finish`.
+        seed: int32, not negative.
+        paints: float32 (n, paints, 3).
+        plain: bool (n,): neither floors nor doors (hedges, fences, walls).
+        hedge: bool (n,).
+        dark_glass: float32 (n,): 0 homes with curtains to 1 offices that mirror the sky.
+    """
+
+    upper: Numbers
+    other: Numbers
+    ground: Numbers
+    special: Numbers
+    end: Numbers
+    top: Numbers
+    gable: Numbers
+    floors: Numbers
+    floor_m: Floats
+    bay_m: Floats
+    finish: Numbers
+    roof_finish: Numbers
+    seed: Numbers
+    paints: Floats
+    plain: NDArray[np.bool_]
+    hedge: NDArray[np.bool_]
+    dark_glass: Floats
+
+
+def facade_plan(buildings: Buildings, styles: tuple[CountryStyle, ...]) -> FacadePlan:
+    """Choose tiles, finishes and paints for all boxes.
+
+    Args:
+        buildings: The boxes.
+        styles: What their ``style`` points to.
+    """
+    chance = _Chances(buildings)
+    habits = _Habits(styles, buildings.style)
+    plain = np.isin(buildings.kind, (BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL))
+    floor_m = np.where(plain, buildings.eave_m, buildings.floor_m)
+    floor_m = np.maximum(floor_m, np.float32(0.4)).astype(np.float32)
+    floors = np.floor((buildings.eave_m + np.float32(0.05)) / floor_m).astype(np.int32)
+    floors = np.maximum(np.where(plain, 1, floors), 1)
+    tiles = _Tiles(buildings, habits, chance)
+    upper = tiles.upper()
+    kinds = {
+        "upper": upper,
+        "other": tiles.other(upper),
+        "ground": tiles.ground(upper),
+        "special": tiles.special(upper),
+        "end": tiles.end(upper),
+        "top": tiles.top(),
+        "gable": tiles.gable(),
+    }
+    for name, kind in kinds.items():
+        kinds[name] = tiles.numbers(kind, name in ("ground", "special"))
+    return FacadePlan(
+        **kinds,
+        floors=floors,
+        floor_m=floor_m,
+        bay_m=np.where(plain, np.float32(2.0), np.maximum(buildings.bay_m, 1.0)).astype(np.float32),
+        finish=tiles.finish(),
+        roof_finish=tiles.roof_finish(),
+        seed=(chance.key & np.uint32(0x7FFFFFF)).astype(np.int32),
+        paints=_paints(buildings, habits, chance),
+        plain=plain,
+        hedge=np.asarray(buildings.kind == BoxKind.HEDGE),
+        dark_glass=np.where(
+            np.isin(buildings.use, (Use.TOWER, Use.WAREHOUSE)), np.float32(1), np.float32(0.25)
+        ).astype(np.float32),
+    )
+
+
+class _Chances:
+    """Numbers in [0, 1) per house, by draw; the parts of a house share them."""
+
+    def __init__(self, buildings: Buildings) -> None:
+        self.key = noise.hashed(buildings.house.astype(np.int64), 0, 8400)
+
+    def __call__(self, draw: int) -> Floats:
+        return noise.fraction(self.key.astype(np.int64), draw, 8401)
+
+
+class _Habits:
+    """Fields of styles, one row per box."""
+
+    def __init__(self, styles: tuple[CountryStyle, ...], rows: NDArray[np.int16]) -> None:
+        self._styles, self._rows = styles, rows
+
+    def flag(self, name: str) -> NDArray[np.bool_]:
+        return np.array([bool(getattr(s, name)) for s in self._styles]).take(self._rows)
+
+    def value(self, name: str) -> Floats:
+        return np.array([getattr(s, name) for s in self._styles], np.float32).take(self._rows, 0)
+
+
+class _Tiles:
+    def __init__(self, buildings: Buildings, habits: _Habits, chance: _Chances) -> None:
+        self.buildings, self.habits, self.chance = buildings, habits, chance
+        self.use, self.kind = buildings.use, buildings.kind
+        self.home = np.isin(self.use, (Use.DETACHED, Use.ROW, Use.FARM))
+        self.outside = self.kind == BoxKind.FENCE
+        self.shed = (self.kind == BoxKind.SHED) | (self.use == Use.OUTBUILDING)
+
+    def numbers(self, kind: NDArray[np.integer], ground: bool) -> Numbers:
+        """Tile numbers; what has no floors keeps its own tile everywhere."""
+        fenced = np.where(self.kind == BoxKind.HEDGE, Tile.BLANK, Tile.COPED)
+        wire = self.habits.value("fence") == FenceKind.WIRE
+        fenced = np.where(self.outside, np.where(wire, Tile.WIRE, Tile.FENCE), fenced)
+        plain = np.isin(self.kind, (BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL))
+        kind = np.where(plain, fenced, kind)
+        width = np.abs(np.array(WIDTHS, np.float32) - self.buildings.window_width[:, None]).argmin(
+            axis=1
+        )
+        height = np.abs(
+            np.array(HEIGHTS, np.float32) - self.buildings.window_height[:, None]
+        ).argmin(axis=1)
+        footed = np.full(len(kind), ground) & ~plain
+        return tile_number(kind, width, height, footed.astype(np.int32))
+
+    def upper(self) -> Numbers:
+        pane = np.where(self.chance(1) < 0.5, Tile.PANE, Tile.CROSS)
+        shutters = self.habits.flag("shutters") & (self.use != Use.TOWER)
+        kind = np.where(shutters & (self.chance(2) < 0.85), Tile.SHUTTERED, pane)
+        office = np.where(self.chance(3) < 0.5, Tile.RIBBON, Tile.PANE)
+        office = np.where(self.chance(3) > 0.72, Tile.CURTAIN, office)
+        kind = np.where(self.use == Use.TOWER, office, kind)
+        ribbon = (self.use == Use.APARTMENT) & (self.chance(4) < 0.15)
+        kind = np.where(ribbon, Tile.RIBBON, kind)
+        kind = np.where(self.use == Use.LANDMARK, Tile.ARCH, kind)
+        high = np.where(self.chance(5) < 0.5, Tile.STRIP, Tile.BLANK)
+        kind = np.where(self.use == Use.WAREHOUSE, high, kind)
+        return np.asarray(np.where(self.shed, Tile.BLANK, kind), np.int32)
+
+    def other(self, upper: Numbers) -> Numbers:
+        """Every second bay: balconies where the country has them."""
+        flats = (self.use == Use.APARTMENT) & (
+            self.habits.flag("balconies") | (self.chance(6) < 0.2)
+        )
+        return np.asarray(np.where(flats & (upper < Tile.BLANK), Tile.FRENCH, upper), np.int32)
+
+    def ground(self, upper: Numbers) -> Numbers:
+        trade = np.isin(self.use, (Use.ROW, Use.APARTMENT, Use.TOWER)) & (
+            self.chance(7) < np.where(self.use == Use.ROW, 0.22, 0.5)
+        )
+        shop = np.where(self.chance(8) < 0.3, Tile.AWNING, Tile.SHOP)
+        kind = np.where(trade, shop, upper)
+        kind = np.where((self.use == Use.WAREHOUSE) & (self.chance(5) >= 0.5), Tile.BLANK, kind)
+        return np.asarray(kind, np.int32)
+
+    def special(self, upper: Numbers) -> Numbers:
+        del upper
+        door = np.where(np.isin(self.use, (Use.APARTMENT, Use.TOWER)), Tile.ENTRANCE, Tile.DOOR)
+        door = np.where(self.use == Use.LANDMARK, Tile.ENTRANCE, door)
+        door = np.where(self.use == Use.WAREHOUSE, Tile.ROLLER, door)
+        barn = (self.use == Use.FARM) & (self.chance(9) < 0.5)
+        return np.asarray(np.where(barn | self.shed, Tile.BARN_DOOR, door), np.int32)
+
+    def end(self, upper: Numbers) -> Numbers:
+        """Walls across the length: party walls of rows are blind."""
+        blind = (self.use == Use.ROW) | (self.home & (self.chance(10) < 0.35))
+        return np.asarray(np.where(blind, Tile.BLANK, upper), np.int32)
+
+    def top(self) -> Numbers:
+        flat = self.buildings.roof == RoofKind.FLAT
+        edge = np.where(self.home | (self.chance(11) < 0.4), Tile.CORNICE, Tile.PARAPET)
+        return np.asarray(np.where(flat & ~self.shed, edge, Tile.BLANK), np.int32)
+
+    def gable(self) -> Numbers:
+        attic = self.home & (self.buildings.rise_m > 2.0) & (self.chance(12) < 0.8)
+        return np.asarray(np.where(attic, Tile.ATTIC, Tile.BLANK), np.int32)
+
+    def finish(self) -> Numbers:
+        brick = self.habits.flag("brick") | (self.chance(13) < 0.12)
+        kind = np.where(brick, Finish.BRICK, Finish.PLASTER)
+        boards = (self.use == Use.DETACHED) & ~brick & (self.chance(13) > 0.75)
+        kind = np.where(boards | (self.use == Use.FARM) | self.shed, Finish.BOARDS, kind)
+        kind = np.where((self.use == Use.APARTMENT) & ~brick, Finish.PANELS, kind)
+        kind = np.where(self.use == Use.TOWER, Finish.PANELS, kind)
+        kind = np.where(self.use == Use.WAREHOUSE, Finish.RIBS, kind)
+        kind = np.where(self.use == Use.LANDMARK, Finish.STONE, kind)
+        kind = np.where(self.kind == BoxKind.HEDGE, Finish.LEAVES, kind)
+        kind = np.where(self.kind == BoxKind.WALL, Finish.STONE, kind)
+        return np.asarray(np.where(self.outside, Finish.PLASTER, kind), np.int32)
+
+    def roof_finish(self) -> Numbers:
+        seams = (self.chance(14) < 0.15) | np.isin(self.use, (Use.FARM, Use.WAREHOUSE)) | self.shed
+        kind = np.where(seams, Finish.SEAMS, Finish.ROOF_TILES)
+        kind = np.where(self.buildings.roof == RoofKind.FLAT, Finish.GRAVEL, kind)
+        return np.asarray(np.where(self.kind == BoxKind.HEDGE, Finish.LEAVES, kind), np.int32)
+
+
+_GAY = np.array(
+    [[0.70, 0.12, 0.10], [0.12, 0.28, 0.55], [0.10, 0.42, 0.25], [0.85, 0.62, 0.12],
+     [0.35, 0.16, 0.38], [0.16, 0.17, 0.19], [0.86, 0.84, 0.80], [0.10, 0.45, 0.50]], np.float32,
+)  # fmt: skip
+
+
+def _paints(buildings: Buildings, habits: _Habits, chance: _Chances) -> Floats:
+    """Colours of all materials; glass comes with the light of the moment."""
+    count = len(buildings.house)
+    paints = np.empty((count, len(Paint), 3), np.float32)
+    wall = buildings.wall
+    gay = _GAY.take((chance(15) * 8).astype(np.intp), axis=0)
+    frame = habits.value("window_frame")[:, None]
+    two_tone = habits.flag("two_tone")[:, None]
+    paints[:, Paint.WALL] = wall
+    paints[:, Paint.TRIM] = np.minimum(wall * np.float32(0.45) + np.float32(0.5), 0.95)
+    paints[:, Paint.SHADE] = wall * np.float32(0.42)
+    paints[:, Paint.GLASS] = 0.2
+    paints[:, Paint.FRAME] = np.where(chance(16)[:, None] < 0.8, frame, np.float32(0.9) - frame / 2)
+    paints[:, Paint.SHUTTER] = habits.value("shutter")
+    own_door = chance(17)[:, None] < 0.55
+    paints[:, Paint.DOOR] = np.where(own_door, habits.value("door"), gay * np.float32(0.8))
+    paints[:, Paint.METAL] = np.where(two_tone, np.float32(0.5), np.float32(0.2))
+    paints[:, Paint.SIGN] = gay
+    paints[:, Paint.PLINTH] = wall * np.where(two_tone, np.float32(0.5), np.float32(0.75))
+    wire = habits.value("fence") == FenceKind.WIRE
+    mesh = (buildings.kind == BoxKind.FENCE) & wire
+    paints[mesh, Paint.SHADE] = (0.28, 0.30, 0.25)
+    paints[mesh, Paint.METAL] = (0.45, 0.47, 0.45)
+    return paints

@@ -1,0 +1,1 @@
+"""Season, weather, light, colours, and the ground: what both renderers share."""

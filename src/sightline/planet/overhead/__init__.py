@@ -1,0 +1,1 @@
+"""The aerial image: everything seen straight down."""

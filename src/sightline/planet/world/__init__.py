@@ -1,0 +1,1 @@
+"""What stands where: exact to the bit on every machine."""

@@ -1,0 +1,50 @@
+"""Builds the boxes of all lots, and says when each stands."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.planet.world.boxes import Boxes, Collector
+from sightline.planet.world.contents import ALWAYS, NEVER, BoxKind, Use
+from sightline.planet.world.gardens import add_fences
+from sightline.planet.world.hashing import KeyArray, many_units
+from sightline.planet.world.houses import Houses
+from sightline.planet.world.large_houses import add_apartment, add_farm, add_tower, add_warehouse
+from sightline.planet.world.lots import Lots
+from sightline.planet.world.small_houses import add_bodies, add_detached, add_row
+from sightline.planet.world.styles import CountryStyle
+
+
+def boxes_of(lots: Lots, houses: Houses, styles: tuple[CountryStyle, ...]) -> Boxes | None:
+    """Build the boxes of all lots, or None where there is not one."""
+    if not len(lots):
+        return None
+    collector = Collector()
+    draws = many_units(lots.key, 12, first=60)
+    add_bodies(collector, lots, houses, draws)
+    for use, build in (
+        (Use.DETACHED, add_detached),
+        (Use.ROW, add_row),
+        (Use.APARTMENT, add_apartment),
+        (Use.TOWER, add_tower),
+        (Use.WAREHOUSE, add_warehouse),
+        (Use.FARM, add_farm),
+    ):
+        chosen = np.flatnonzero(lots.use == use)
+        if len(chosen):
+            build(collector, chosen, lots, houses, draws)
+    add_fences(collector, lots, draws, styles)
+    return collector.boxes()
+
+
+def house_years(houses: Houses, boxes: Boxes) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Return when each box was built and when it goes; fences have always been there."""
+    fence = (boxes.kind >= BoxKind.HEDGE) & (boxes.kind <= BoxKind.WALL)
+    built = np.where(fence, np.int16(ALWAYS), houses.built_year[boxes.lot])
+    return built, np.where(fence, np.int16(NEVER), houses.gone_year[boxes.lot])
+
+
+def house_keys(lots: Lots, boxes: Boxes) -> KeyArray:
+    """Return the key of each box's house."""
+    return lots.key[boxes.lot]

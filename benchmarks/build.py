@@ -28,13 +28,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
-from sightline.atlas.pipeline import in_order
 
 from _record import record
 from sightline.atlas.build import build_atlas
 from sightline.atlas.catalogue import Catalogue
 from sightline.atlas.intake import Intake, ReadyPhoto
 from sightline.atlas.store import Store
+from sightline.datasets.reading.in_order import in_order
 from sightline.datasets.records import PhotoRecord
 from sightline.datasets.source import open_source
 from sightline.models.bundle import load_model

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.errors import PhotoTooLargeError
-from sightline.imagery import Limits, open_photo, read_metadata
+from sightline.errors import PhotoTooLargeError, PhotoUnreadableError
+from sightline.imagery import Limits, open_photo, open_picture, read_metadata
 
 from .pictures import (
     encoded,
@@ -220,3 +220,23 @@ def test_nothing_global_changes():
         open_photo(encoded(gradient()), limits=Limits(max_pixels=100))
     assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, set(Image.OPEN))
     assert png_chunk(b"IEND", b"") == encoded(gradient())[-12:]
+
+
+def test_a_picture_is_the_photo_without_its_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (400, 800, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    whole = open_picture(tmp_path / "turned.jpg")
+    np.testing.assert_array_equal(np.array(whole), open_photo(tmp_path / "turned.jpg").pixels)
+    assert whole.size == (400, 800)
+    assert open_picture(tmp_path / "turned.jpg", at_least=(390, 190)).size == (200, 400)
+    with pytest.raises(PhotoUnreadableError, match="is empty"):
+        open_picture(b"", name="nothing")
+
+
+def test_a_picture_of_a_panorama_is_scaled_as_a_flat_one(tmp_path: Path) -> None:
+    Image.new("RGB", (1600, 800)).save(tmp_path / "pano.jpg")
+    assert open_picture(tmp_path / "pano.jpg", at_least=(200, 400)).size == (400, 200)
+    assert open_photo(tmp_path / "pano.jpg", at_least=(200, 400)).pixels.shape == (800, 1600, 3)

@@ -16,7 +16,7 @@ from sightline.datasets.manifest import Manifest
 from sightline.datasets.seeding import checked_seed, uniform_of_ids
 from sightline.durable import write_bytes
 from sightline.errors import PhotoError, TableError, UsageError
-from sightline.imagery import open_photo
+from sightline.imagery import open_picture
 
 Pixels = NDArray[np.uint8]
 
@@ -125,13 +125,12 @@ def _uris(manifest: Manifest, table: str, ids: list[str]) -> list[list[str]]:
 
 def _thumbnail(path: Path, height_px: int, problems: list[PhotoError]) -> Pixels:
     try:
-        pixels = open_photo(path, at_least=(height_px, height_px)).pixels
+        picture = open_picture(path, at_least=(height_px, height_px))
     except PhotoError as error:
         problems.append(error)
         return np.full((height_px, height_px, 3), _MISSING, np.uint8)
-    rows, columns = pixels.shape[:2]
-    width = max(1, round(columns * height_px / rows))
-    return np.array(Image.fromarray(pixels).resize((width, height_px), Image.Resampling.BOX))
+    width = max(1, round(picture.width * height_px / picture.height))
+    return np.array(picture.resize((width, height_px), Image.Resampling.BOX))
 
 
 def _side_by_side(pictures: list[Pixels]) -> Pixels:

@@ -45,9 +45,11 @@ _DECODERS: dict[str, type[ImageFile]] = {
 class Header:
     """What is known of a photo before its pixels are decoded.
 
-    ``image`` is still lazy; ``width`` and ``height`` are as stored, before EXIF orientation.
+    ``image`` is still lazy; ``width`` and ``height`` are as stored, before EXIF orientation;
+    ``name`` is what errors call the photo.
     """
 
+    name: str
     image: ImageFile
     format: str
     width: int
@@ -88,7 +90,7 @@ def read_header(stream: BinaryIO, limits: Limits, name: str) -> Header:
         width, height = image.size
         limits.check_size(width, height, name)
         block, packet = _blocks(image, kind, stream)
-    return Header(image, kind, width, height, exif.read_exif(block), packet)
+    return Header(name, image, kind, width, height, exif.read_exif(block), packet)
 
 
 @contextmanager

@@ -95,17 +95,10 @@ def open_photo(
         PhotoTooSmallError: Too few pixels.
         DependencyError: A HEIC file, and pillow-heif is not installed.
     """
-    allowed = limits or Limits()
-    called = source_name(source, name)
-    with opened(source, allowed, called) as stream:
-        # Read once: the hash and the decoder share these bytes. One more than allowed shows that
-        # a file has grown since its size was checked.
-        data = stream.read(allowed.max_bytes + 1)
-    allowed.check_bytes(len(data), called)
-    header = read_header(io.BytesIO(data), allowed, called)
-    metadata = metadata_of(header)
-    with decoding(called):
-        pixels = _decode(header, metadata, at_least)
+    data, header, metadata = _read(source, limits, name)
+    size = None if at_least is None else _stored_size(at_least, metadata)
+    with decoding(header.name):
+        pixels = np.array(_decode(header, metadata, size))
     turned = metadata.orientation >= 5
     width, height = header.width, header.height
     # TIFF headers already state the upright size.
@@ -114,24 +107,71 @@ def open_photo(
         pixels=pixels,
         metadata=metadata,
         sha256=hashlib.sha256(data).hexdigest(),
-        name=called,
+        name=header.name,
         size=(width, height) if swap else (height, width),
         bytes_size=len(data),
     )
 
 
-def _decode(
-    header: Header, metadata: Metadata, at_least: tuple[int, int] | None
-) -> NDArray[np.uint8]:
+def open_picture(
+    source: PhotoSource,
+    *,
+    at_least: tuple[int, int] | None = None,
+    limits: Limits | None = None,
+    name: str | None = None,
+) -> Image.Image:
+    """Open the picture of a photo alone: what reading millions of them for training needs.
+
+    As :func:`open_photo`, without the hash, and a panorama is a flat picture like any other.
+
+    Args:
+        source: A path, the file's bytes, or a binary stream.
+        at_least: (height, width) that the upright picture is needed at.
+        limits: What the photo may cost.
+        name: What errors call it.
+
+    Returns:
+        RGB, upright, loaded.
+
+    Raises:
+        PhotoError: As :func:`open_photo`.
+        DependencyError: A HEIC file, and pillow-heif is not installed.
+    """
+    _, header, metadata = _read(source, limits, name)
+    size = at_least
+    if size is not None:
+        height, width = size
+        size = (height, width) if metadata.orientation >= 5 else (width, height)
+    with decoding(header.name):
+        return _decode(header, metadata, size)
+
+
+def _read(
+    source: PhotoSource, limits: Limits | None, name: str | None
+) -> tuple[bytes, Header, Metadata]:
+    """Read a file and its header, and refuse what is beyond the limits."""
+    allowed = limits or Limits()
+    called = source_name(source, name)
+    with opened(source, allowed, called) as stream:
+        # Read once: the hash and the decoder share these bytes. One more than allowed shows that
+        # a file has grown since its size was checked.
+        data = stream.read(allowed.max_bytes + 1)
+    allowed.check_bytes(len(data), called)
+    header = read_header(io.BytesIO(data), allowed, called)
+    return data, header, metadata_of(header)
+
+
+def _decode(header: Header, metadata: Metadata, size: tuple[int, int] | None) -> Image.Image:
+    """Return the upright RGB picture; a JPEG no smaller than ``size`` (width, height) as stored."""
     image: Image.Image = header.image
-    if at_least is not None and header.format == "JPEG":
-        header.image.draft(None, _stored_size(at_least, metadata))
+    if size is not None and header.format == "JPEG":
+        header.image.draft(None, size)
     image.load()
     image = to_rgb(image, header.exif.image if header.format == "TIFF" else {})
     # Pillow turns TIFFs itself while it loads them, and pillow-heif reports HEICs as upright.
     if metadata.orientation in _TURNS and header.format != "TIFF":
         image = image.transpose(_TURNS[metadata.orientation])
-    return np.array(image)
+    return image
 
 
 def _stored_size(at_least: tuple[int, int], metadata: Metadata) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.errors import UsageError
-from sightline.imagery import Limits, PhotoSource, open_photo
+from sightline.imagery import Limits, PhotoSource, open_picture
 
 Fit: TypeAlias = Literal["crop", "stretch"]
 
@@ -46,16 +46,16 @@ def decode_photo(
     height, width = checked_size(size)
     if fit not in ("crop", "stretch"):
         raise UsageError(f"fit must be crop or stretch. Got {fit!r}.", hint="crop keeps shapes.")
-    pixels = open_photo(source, at_least=(height, width), limits=limits, name=name).pixels
-    rows, columns = pixels.shape[:2]
+    picture = open_picture(source, at_least=(height, width), limits=limits, name=name)
+    columns, rows = picture.size
     if (rows, columns) == (height, width):
-        return pixels
+        return np.array(picture)
     box = (0.0, 0.0, float(columns), float(rows))
     if fit == "crop":
         scale = min(rows / height, columns / width)
         above, left = (rows - scale * height) / 2, (columns - scale * width) / 2
         box = (left, above, left + scale * width, above + scale * height)
-    resized = Image.fromarray(pixels).resize(
+    resized = picture.resize(
         (width, height), Image.Resampling.BILINEAR, box=box, reducing_gap=_REDUCING_GAP
     )
     return np.array(resized)

@@ -141,12 +141,16 @@ def _parsed(line: str) -> tuple[str, tuple[Member, ...]]:
 def _scanned(shard: Path) -> ShardIndex:
     keys: list[str] = []
     members: list[dict[str, Member]] = []
+    seen: set[str] = set()
     for name, offset, size in _files(shard):
         parts = split_name(name)
         if parts is None:
             continue
         key, kind = parts
         if not keys or keys[-1] != key:
+            if key in seen:
+                raise _damaged(shard, f"holds the sample {key!r} twice")
+            seen.add(key)
             keys.append(key)
             members.append({})
         if kind in members[-1]:

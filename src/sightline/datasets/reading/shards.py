@@ -10,7 +10,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, Self
 
 from sightline.datasets.reading.shard_index import Member, ShardIndex, write_index
 from sightline.datasets.reading.shard_names import checked_key, checked_kind
-from sightline.durable import make_folder, whole_file, write_json
-from sightline.errors import UsageError
+from sightline.durable import make_folder, output_error, whole_file, write_json
+from sightline.errors import OutputError, UsageError
 
 Sample = tuple[str, Mapping[str, Any]]
 """A key, and its files by kind: bytes as they are, text as UTF-8, whole numbers as text, and
@@ -230,7 +230,10 @@ class _OpenShard:
         return member
 
     def _put(self, data: bytes) -> None:
-        self._stream.write(data)
+        try:
+            self._stream.write(data)
+        except OSError as error:
+            raise output_error(self._path, error) from error
         self._hash.update(data)
         self.size += len(data)
 
@@ -241,7 +244,8 @@ class _OpenShard:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self._stack.__exit__(kind, error, trace)
+            with suppress(OutputError):  # a photo that is missing would be taken for a full disk
+                self._stack.__exit__(kind, error, trace)
             return
         with self._stack:  # an error in here removes what was written
             if not self._keys:
@@ -251,6 +255,8 @@ class _OpenShard:
                 )
             self._put(b"\0" * (2 * _BLOCK))  # the end of a tar file
             self._put(b"\0" * (-self.size % tarfile.RECORDSIZE))
+            # That of an older shard must not outlive it, whatever stops us now.
+            self._path.with_suffix(".idx").unlink(missing_ok=True)
         write_index(ShardIndex(self._path, tuple(self._keys), tuple(self._members)))
 
 

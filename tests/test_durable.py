@@ -15,7 +15,7 @@ from sightline.durable import (
     write_json,
     write_text,
 )
-from sightline.errors import OutputError
+from sightline.errors import OutputError, PhotoNotFoundError
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
@@ -109,3 +109,16 @@ def test_a_failure_half_way_keeps_the_old_file(
         write_text(target, "new")
     assert target.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_error_about_another_file_stays_what_it_is(tmp_path: Path) -> None:
+    missing = PhotoNotFoundError("There is no photo.", hint="Look.", path="photo.jpg")
+    with pytest.raises(PhotoNotFoundError, match="There is no photo"):  # noqa: SIM117
+        with whole_file(tmp_path / "out"):
+            raise missing
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_cannot_hold_a_null_byte(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="null byte"):
+        make_folder(tmp_path / "a\0b")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sightline.errors import OutputError
+from sightline.errors import OutputError, SightlineError
 
 _TEMPORARY = ".writing-"
 
@@ -58,6 +58,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         sync_file(temporary)
         temporary.replace(path)
         sync_folder(path.parent)
+    except SightlineError:
+        # Not all of them are about this file: a photo that was to be read may be missing.
+        raise
     except OSError as error:
         raise output_error(path, error) from error
     finally:
@@ -84,6 +87,8 @@ def write_json(path: Path, document: object) -> None:
 
 def make_folder(path: Path) -> None:
     """Create ``path`` and its parents; raises OutputError."""
+    if "\0" in str(path):
+        raise output_error(path, OSError(errno.EINVAL, "a name cannot hold a null byte"))
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -59,7 +59,28 @@ def test_bad_rows_fail_or_are_left_out(sightline, planet, tmp_path):
     assert (ran.status, "1 rows and files left out" in ran.err) == (0, True)
     ran = sightline("dataset", "doctor", planet)
     assert (ran.status, "NOT sound" in ran.out) == (1, True)
-    assert "1 rows left out" in sightline("dataset", "stats", planet).err
+    ran = sightline("dataset", "stats", planet)
+    assert (ran.status, f"line 32 of '{table}'" in ran.err.lower()) == (2, True)
+    assert "1 rows left out" in sightline("dataset", "stats", planet, "--skip-bad").err
+    ran = sightline("dataset", "split", planet, tmp_path / "n", "--by", "place", "--radius-m", 50)
+    assert (ran.status, (tmp_path / "n").exists()) == (2, False)
+
+
+def test_photographers_too_are_kept_apart(sightline, planet, tmp_path):
+    split = (
+        "dataset",
+        "split",
+        planet,
+        tmp_path / "n",
+        "--by",
+        "photographer",
+        "--unknown",
+        "each",
+    )
+    ran = sightline(*split, "--shares", "train=0.9,test=0.1", "--buffer-m", 80, "--json")
+    told = ran.json()["check"]
+    assert (told["checked"], told["clean"]) == (["place"], True)
+    assert told["unassigned"] > 0
 
 
 def test_usage(sightline, planet, tmp_path):

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from sightline.cli.app import app
 from sightline.errors import UsageError
+from sightline.imagery import open_photo
 from sightline.planet.difficulty import DIFFICULTIES
 
 RUNNER = CliRunner()
@@ -64,7 +64,7 @@ def test_show(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     said = run("show", "--out", str(out), "--heading", "90", "--", "-5.5724", "-177.7977")
     assert "-5.572400, -177.797700, looking 90°" in said
-    assert size_of(out) == (774, 583)
+    assert open_photo(out).pixels.shape[1::-1] == (774, 583)
     with pytest.raises(
         UsageError, match=r"A place has a latitude and a longitude\. Got 1\.0 alone"
     ):

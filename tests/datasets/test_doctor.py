@@ -8,10 +8,11 @@ import pytest
 
 from sightline.datasets.doctor import Diagnosis, examine
 from sightline.datasets.doctor.judgement import judged_places, on_land
-from sightline.datasets.layouts import LAYOUTS, write
+from sightline.datasets.layouts import LAYOUTS, read, write
 from sightline.datasets.layouts.sample import PhotoSample, Sample
 from sightline.datasets.layouts.vigor_labels import METRES_PER_PIXEL
 from sightline.datasets.layouts.writing import encoded
+from sightline.datasets.manifest import write_manifest
 from sightline.errors import PhotoNotFoundError, UsageError
 
 from .layouts.conftest import pair_sample, photo, pixels, vigor_sample
@@ -220,3 +221,52 @@ def test_shards_are_named_and_no_leftovers(tmp_path):
     told = examine(tmp_path)
     assert (told.layout, told.sound, kinds(told, "note")) == (None, True, ["layout"])
     assert "ShardReader" in said(told, "layout")
+
+
+def test_the_next_step_can_be_typed(tmp_path):
+    root = tmp_path / "a town"
+    write(LAYOUTS["plain"], root, map(pair_sample, range(4)), provenance={"seed": 7})
+    assert f"sightline dataset manifest '{root}' OUT" in said(examine(root), "layout")
+
+
+def test_twins_are_left_out_as_the_doctor_says(tmp_path):
+    (tmp_path / "photos.csv").write_text("id,uri\na,a.jpg\na,b.jpg\nc,c.jpg\na,d.jpg\n")
+    told = examine(tmp_path, files="none")
+    assert (kinds(told), told.counts["photos"]) == (["duplicate"], 2)
+    assert "2 times, such as: The id 'a' of a photo stands twice: in line 2" in said(
+        told, "duplicate"
+    )
+    assert "--skip-bad" in said(told, "layout")
+    report = write_manifest(tmp_path / "m", read(tmp_path), on_error="skip")
+    assert (report.information.counts["photos"], report.problem_count) == (2, 2)
+
+
+def test_a_photo_in_two_lists_leaks(tmp_path):
+    (tmp_path / "train.csv").write_text("a.jpg,b.jpg\nd.jpg,e.jpg\n")
+    (tmp_path / "test.csv").write_text("a.jpg,c.jpg\nf.jpg,e.jpg\n")
+    told = examine(tmp_path, files="none")
+    assert kinds(told, "warning").count("leak") == 2
+    assert "'witw/a.jpg+c.jpg' (test) with 'witw/a.jpg'" in said(told, "leak")
+    assert "than their patch, such as 'witw/f.jpg+e.jpg' (test)" in said(told, "leak")
+    (tmp_path / "test.csv").write_text("g.jpg,c.jpg\n")
+    assert "leak" not in kinds(examine(tmp_path, files="none"), "warning")
+
+
+def test_an_empty_split_is_told(tmp_path):
+    write(LAYOUTS["cvusa_zhai"], tmp_path, [pair_sample(n, split="train") for n in range(4)])
+    (tmp_path / "sightline.json").unlink()
+    (tmp_path / "splits/val-19zl.csv").write_text("\n")
+    assert "val is empty: it has no pairs, and 8,884 are published" in said(
+        examine(tmp_path, files="none"), "count"
+    )
+
+
+def test_corrupt_files_are_left_out_as_the_doctor_says(tmp_path):
+    root = tmp_path / "town"
+    write(LAYOUTS["plain"], root, map(pair_sample, range(4)), provenance={"seed": 7})
+    victim = next((root / "photos").iterdir())
+    victim.write_bytes(victim.read_bytes()[:-60])
+    told = said(examine(root), "layout")
+    assert "--files decode --skip-bad" in told
+    report = write_manifest(tmp_path / "m", read(root), on_error="skip", files="decode")
+    assert report.information.counts == {"photos": 3, "patches": 4, "pairs": 3}

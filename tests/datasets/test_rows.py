@@ -99,3 +99,17 @@ def test_patches_and_pairs_that_cannot_be():
 def test_labels_are_written_sorted():
     assert labels_to_json({}) is None
     assert labels_to_json({"b": "ä", "a": 1}) == '{"a":1,"b":"ä"}'
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"uri": "a\0.jpg"}, "without null bytes"),
+        ({"width": 2**31}, "below 2³¹"),
+        ({"labels": {"x": "\ud800"}}, "not UTF-8"),
+        ({"labels": {"\ud800": 1}}, "not UTF-8"),
+    ],
+)
+def test_what_parquet_or_the_disk_cannot_hold(values, words):
+    with pytest.raises(TableError, match=words):
+        Photo(**{"id": "a/1", "uri": "a.jpg", **values})

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from sightline.cli.console import Status, note, printable, progress_bar, say, say_json
+from sightline.cli.console import (
+    Status,
+    note,
+    printable,
+    progress_bar,
+    require_writable,
+    say,
+    say_json,
+)
 from sightline.cli.options import JsonOption
 from sightline.errors import UsageError
 
@@ -47,6 +55,9 @@ LayoutOption = Annotated[
 VariantOption = Annotated[
     str | None,
     typer.Option("--variant", help="Which part or protocol, such as `cross-area`."),
+]
+SkipBadOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out and count what cannot be used.")
 ]
 RadiusOption = Annotated[
     float, typer.Option(min=0, help="Metres within which photos are one place.")
@@ -124,9 +135,7 @@ def manifest(
     files: Annotated[
         Check, typer.Option(help="Trust the lists, or read or decode every image.")
     ] = Check.trust,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out and count what cannot be used.")
-    ] = False,
+    skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a dataset's rows as Parquet: what everything else reads.
@@ -165,6 +174,7 @@ def stats(
     layout: LayoutOption = None,
     variant: VariantOption = None,
     level: Annotated[int, typer.Option(min=0, max=30, help="S2 level of the cells.")] = 10,
+    skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count a dataset's photos, draw where they lie, and say how uneven that is.
@@ -175,7 +185,7 @@ def stats(
     from sightline.datasets.stats import Occupancy
     from sightline.datasets.text_map import text_map
 
-    with _opened(source, layout, variant) as held:
+    with _opened(source, layout, variant, skip_bad=skip_bad) as held:
         places = places_of(held)
         known = places[~np.isnan(places).any(axis=1)]
         figures = {
@@ -191,6 +201,36 @@ def stats(
         say_json({**figures, "map": lines})
     else:
         _show(figures, lines)
+
+
+@dataset.command()
+def sheet(
+    source: SourceArgument,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.jpg", help="The picture.", show_default=False)
+    ],
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many are shown.")] = 24,
+    only: Annotated[
+        str | None, typer.Option("--split", help="Only of this split.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed shows others.")] = 0,
+    layout: LayoutOption = None,
+    variant: VariantOption = None,
+    skip_bad: SkipBadOption = False,
+) -> None:
+    """Put some of a dataset's pictures on one page: photos beside their aerial patches.
+
+    Example: `sightline dataset sheet town.manifest town.jpg`
+    """
+    from sightline.datasets.contact_sheet import contact_sheet
+
+    require_writable(out)
+    with _opened(source, layout, variant, skip_bad=skip_bad) as held:
+        made = contact_sheet(held, count=count, split=only, seed=seed)
+    made.save(out)
+    say(f"{len(made.ids)} shown in {printable(str(out))}")
+    for problem in made.problems:
+        note(printable(problem.message), style="yellow")
 
 
 @dataset.command()
@@ -213,6 +253,7 @@ def split(
     seed: Annotated[int, typer.Option(help="Decides what goes where.")] = 0,
     layout: LayoutOption = None,
     variant: VariantOption = None,
+    skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Split a dataset by place, cell or photographer, into a new manifest, and check the splits.
@@ -222,7 +263,7 @@ def split(
     from sightline.datasets.resplit import SplitRule, resplit, shares_of
 
     rule = SplitRule(by.value, shares_of(shares), radius_m, buffer_m, level, unknown.value, seed)
-    with _opened(source, layout, variant) as held:
+    with _opened(source, layout, variant, skip_bad=skip_bad) as held:
         report = resplit(held, out, rule)
     if as_json:
         say_json(report.to_json())
@@ -309,7 +350,9 @@ def _show(figures: dict[str, Any], lines: list[str]) -> None:
 
 
 @contextmanager
-def _opened(source: Path, layout: str | None, variant: str | None) -> Iterator[Manifest]:
+def _opened(
+    source: Path, layout: str | None, variant: str | None, *, skip_bad: bool
+) -> Iterator[Manifest]:
     """Open a manifest, or make one of a dataset for as long as it is needed."""
     from sightline.datasets.layouts import read
     from sightline.datasets.manifest import Manifest, write_manifest
@@ -323,7 +366,9 @@ def _opened(source: Path, layout: str | None, variant: str | None) -> Iterator[M
         yield Manifest.open(source)
         return
     with tempfile.TemporaryDirectory(prefix="sightline-manifest-") as folder:
-        report = write_manifest(folder, read(source, layout, variant), on_error="skip")
+        report = write_manifest(
+            folder, read(source, layout, variant), on_error="skip" if skip_bad else "fail"
+        )
         if report.problem_count:
             note(f"{report.problem_count:,} rows left out", style="yellow")
         yield Manifest.open(folder)

@@ -113,8 +113,11 @@ def _uris(manifest: Manifest, table: str, ids: list[str]) -> list[list[str]]:
     if table == "photos":
         photo_of = {name: [name] for name in ids}
     else:
+        chosen = set(ids)
         photo_of = {
-            pair.id: [pair.photo_id, pair.patch_id] for pair in manifest.pairs() if pair.id in ids
+            pair.id: [pair.photo_id, pair.patch_id]
+            for pair in manifest.pairs()
+            if pair.id in chosen
         }
     wanted = [{parts[0] for parts in photo_of.values()}, {parts[-1] for parts in photo_of.values()}]
     files: dict[str, str] = {}

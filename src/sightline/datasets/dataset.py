@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from sightline.datasets.records import RecordProblem
 from sightline.datasets.rows import AerialPatch, Pair, Photo
-
-RowType = TypeVar("RowType", Photo, AerialPatch, Pair)
 
 PhotoStream = Callable[[], Iterator[Photo | RecordProblem]]
 PatchStream = Callable[[], Iterator[AerialPatch | RecordProblem]]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
+import stat
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +60,22 @@ def checked_file(root: Path, row: FileRow, *, decode: bool = False) -> FileRow:
     return dataclasses.replace(row, sha256=digest, width=width, height=height)
 
 
+def entries_of(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what stands in a folder, by name.
+
+    Raises:
+        PhotoNotFoundError: The folder is not there or may not be read.
+    """
+    try:
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as cause:
+        raise PhotoNotFoundError(
+            f"The folder {str(folder)!r} cannot be read: {cause.strerror or cause}.",
+            hint="Check the path and who may read it.",
+            path=folder,
+        ) from cause
+
+
 def located_file(error: SightlineError, origin: str | None) -> SightlineError:
     """Return the error with the line of the list that names the file."""
     if origin is None:
@@ -68,6 +86,12 @@ def located_file(error: SightlineError, origin: str | None) -> SightlineError:
 
 def _bytes_of(path: Path) -> bytes:
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            raise PhotoUnreadableError(  # reading a pipe would wait for ever
+                f"{str(path)!r} is no regular file.", hint="Copy the photo again.", path=path
+            )
+        _LIMITS.check_bytes(status.st_size, str(path))
         return path.read_bytes()
     except OSError as cause:
         raise PhotoNotFoundError(

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.manifest import Information, Manifest, write_manifest
 from sightline.datasets.rows import AerialPatch, Pair, Photo
-from sightline.datasets.splits import SplitReport, by_cell, by_photographer, by_place, check
+from sightline.datasets.splits import (
+    SplitReport,
+    by_cell,
+    by_photographer,
+    by_place,
+    check,
+    leave_out_near,
+)
 from sightline.errors import UsageError
 
 By = Literal["place", "cell", "photographer"]
@@ -75,7 +82,7 @@ class SplitRule:
         by: What stays on one side.
         shares: The splits and their relative sizes.
         radius_m: By place: photos nearer than this are one place.
-        buffer_m: How near photos of different splits may be; ``radius_m`` by place, 0 by cell.
+        buffer_m: How near photos of different splits may be; ``radius_m`` by place, else 0.
         level: By cell: the S2 level.
         unknown: By photographer: what becomes of photos by nobody known.
         seed: Decides what goes where.
@@ -134,9 +141,15 @@ def _assigned(
     name: str, places: NDArray[np.float64], people: list[str | None], rule: SplitRule
 ) -> list[str | None]:
     """Return the split of each photo, None for those in none."""
-    if rule.by == "photographer":
-        return by_photographer(people, rule.shares, unknown=rule.unknown, seed=rule.seed).labels
     usable = np.flatnonzero(~np.isnan(places).any(axis=1))
+    if rule.by == "photographer":
+        dealt = by_photographer(people, rule.shares, unknown=rule.unknown, seed=rule.seed)
+        located = leave_out_near(
+            replace(dealt, codes=dealt.codes[usable]), places[usable], rule.reach_m
+        )
+        codes = dealt.codes.copy()
+        codes[usable] = located.codes
+        return replace(dealt, codes=codes).labels
     if not len(usable):
         raise UsageError(f"No photo of {name} has a place.", hint="Split by photographer instead.")
     known = places[usable]

@@ -19,6 +19,7 @@ Label = str | int | float | bool | None
 _PROJECTIONS = get_args(Projection)
 _RELATIONS = get_args(Relation)
 _SHA256_LETTERS = 64
+_MOST_PIXELS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,8 @@ def _check_names(row: Row, *names: str) -> None:
                 f"The {name} of a {kind} must be text, and not empty. Got {value!r}{_whence(row)}.",
                 hint="Give the dataset's own key.",
             )
+        if "\0" in value:
+            raise _refused(row, name, value, "text without null bytes")
         if not value.isascii():
             _check_utf8(row, name, value)
 
@@ -217,7 +220,7 @@ def _check_utf8(row: Row, name: str, value: str) -> None:
     except UnicodeEncodeError as cause:
         raise TableError(
             f"The {name} {value!r} holds bytes that are not UTF-8 text{_whence(row)}.",
-            hint="Rename the file.",
+            hint="Write it as UTF-8.",
             path=ascii(value),
         ) from cause
 
@@ -253,8 +256,10 @@ def _check_file(row: Photo | AerialPatch) -> None:
     sides = ("width", "height") if isinstance(row, Photo) else ("size_px",)
     for name in sides:
         value = getattr(row, name)
-        if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
-            raise _refused(row, name, value, "a positive whole number of pixels")
+        if value is not None and (
+            isinstance(value, bool) or int(value) != value or not 1 <= value <= _MOST_PIXELS
+        ):
+            raise _refused(row, name, value, "a positive whole number of pixels below 2³¹")
         if value is not None:
             object.__setattr__(row, name, int(value))
 
@@ -266,6 +271,9 @@ def _checked_labels(row: Photo | AerialPatch, labels: Mapping[str, Label]) -> di
     for name, value in checked.items():
         if not isinstance(name, str) or not isinstance(value, str | int | float | bool | None):
             raise _refused(row, f"label {name!r}", value, "text, a number, true, false or empty")
+        _check_utf8(row, "label", name)
+        if isinstance(value, str):
+            _check_utf8(row, f"label {name!r}", value)
         if isinstance(value, float):
             if not math.isfinite(value):
                 raise _refused(row, f"label {name!r}", value, "finite")

@@ -50,24 +50,35 @@ def read_table(path: str | os.PathLike[str]) -> Iterator[PhotoRecord | RecordPro
         TableError: The file is missing, empty, not UTF-8, not a table, or lacks a column (at the
             call or, where it shows only later, while iterating).
     """
+    return (record for _, record in numbered_records(path))
+
+
+def numbered_records(
+    path: str | os.PathLike[str],
+) -> Iterator[tuple[int, PhotoRecord | RecordProblem]]:
+    """Read a list as :func:`read_table` does, each record with the line it stands in.
+
+    Raises:
+        TableError: As for :func:`read_table`.
+    """
     table = Path(path)
     rows = read_rows(table, lambda names: _columns(table, names), header="path,lat,lon")
     return _records(table, rows)
 
 
-def _records(table: Path, rows: Iterator[Row]) -> Iterator[PhotoRecord | RecordProblem]:
+def _records(table: Path, rows: Iterator[Row]) -> Iterator[tuple[int, PhotoRecord | RecordProblem]]:
     empty = True
     for line, cells in rows:
         empty = False
         if isinstance(cells, SightlineError):
-            yield RecordProblem(uri=str(table), line=line, error=cells)
+            yield line, RecordProblem(uri=str(table), line=line, error=cells)
             continue
         try:
-            yield _record(table, line, cells)
+            yield line, _record(table, line, cells)
         except (CoordinateError, TableError) as error:
             named = text_of(cells.get("path"))
             uri = str(table if named is None else table.parent / named)
-            yield RecordProblem(uri=uri, line=line, error=located(error, line, table))
+            yield line, RecordProblem(uri=uri, line=line, error=located(error, line, table))
     if empty:
         raise unusable(table, "has a header and no rows", "Add one line for each photo.")
 

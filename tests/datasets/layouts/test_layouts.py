@@ -397,10 +397,57 @@ def test_own_tables_and_folders_that_are_odd(tmp_path, read_all):
     """A photos.csv of another kind is no table of photos; odd files are told, not raised."""
     put(tmp_path / "photos.csv", "name,size\na,1\n")
     list(touch_images(tmp_path, ["x/a.jpg"]))
-    assert [told.name for told in recognise(tmp_path)] == ["folder"]
+    assert recognise(tmp_path)[0].name == "folder"
     put(tmp_path / "mine.csv", "path,lat,lon\nb\u0000.jpg,1,2\n")
     assert recognise(tmp_path / "mine.csv")[0].name == "table"
     assert recognise(tmp_path / "x/a.jpg") == []
     assert LAYOUTS["folder"].recognise(tmp_path / "mine.csv") is None
     (tmp_path / "x" / ascii("n")).mkdir()
     assert len(read_all(read(tmp_path, "folder")).photos) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"utm": np.zeros((2, 4))}, r"two columns. Got the shape \(2, 4\)"),
+        ({"utm": np.zeros((4, 2)) + 1j}, "utm must be numbers, and is complex"),
+        ({"utm": "abcdefgh"}, "utm must be numbers, and is char"),
+        ({"utm": np.array([[1.0, 2.0], [1.0, np.nan], [1.0, 2.0], [1.0, 2.0]])}, "Row 2 of"),
+        ({"utmZone": np.array([[-55.0], [0.0], [1.0], [2.0]])}, "Row 2 of .* in 0"),
+        ({"valSet": {"valInd": np.array([[1.5]])}}, "valSet.valInd must be whole .* 1.5"),
+        ({"valSet": {"valInd": np.array([[np.nan]])}}, "holds nan"),
+    ],
+)
+def test_cvact_with_numbers_that_are_none(tmp_path, changes, words):
+    with pytest.raises(TableError, match=words):
+        read(cvact_tree(tmp_path, **changes))
+
+
+def test_osv5m_with_names_that_are_no_ids(tmp_path, read_all):
+    put(tmp_path / "train.csv", "id,latitude,longitude\n1,2,3\n" + 30 * "9" + ",2,3\n")
+    list(touch_images(tmp_path, ["images/train/00/1.jpg", f"images/train/00/{30 * '9'}.jpg"]))
+    found = read_all(read(tmp_path, "osv5m"))
+    assert len(found.photos) == 1
+    assert found.messages[0].count("ine 3 of") == 1
+    with pytest.raises(UsageError, match="Got 'val'"):
+        read(tmp_path, "osv5m", "val")
+
+
+def test_lists_that_are_no_utf8_are_recognised_and_told(tmp_path):
+    (tmp_path / "train.csv").write_bytes(b"a.jpg,b.jpg\n\xe9.jpg,b.jpg\n")
+    assert recognise(tmp_path)[0].name == "witw"
+    with pytest.raises(TableError, match="not UTF-8"):
+        list(read(tmp_path).photos())
+    (tmp_path / "train.csv").unlink()
+    (tmp_path / "photos.csv").write_bytes(b"path,lat,lon\n\xe9.jpg,1,2\n")
+    assert recognise(tmp_path)[0].name == "table"
+    with pytest.raises(TableError, match="not UTF-8"):
+        list(read(tmp_path).photos())
+
+
+def test_rows_of_a_table_say_their_line(tmp_path):
+    put(tmp_path / "mine.csv", "path,lat,lon\na.jpg,1,2\n\nb\0.jpg,1,2\n")
+    first, second = read(tmp_path / "mine.csv").photos()
+    assert first.origin == f"line 2 of '{tmp_path / 'mine.csv'}'"
+    assert second.line == 4
+    assert "null bytes" in second.error.message

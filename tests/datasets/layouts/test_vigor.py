@@ -13,6 +13,7 @@ from sightline.datasets.layouts.vigor_labels import (
     METRES_PER_PIXEL,
     Label,
     parse_label,
+    parse_tile,
     revisions_of,
 )
 from sightline.datasets.manifest import Manifest, write_manifest
@@ -198,3 +199,8 @@ def test_some_semi_positives_of_seattle_do_not_show_the_spot(shared_data):
             outside += [max(map(abs, pixels)) > 320 for pixels in label.pixels[1:]]
     assert len(outside) == 3 * 23_751
     assert round(np.mean(outside), 3) == 0.275
+
+
+def test_a_tile_that_lies_nowhere():
+    with pytest.raises(ValueError, match="no place"):
+        parse_tile("satellite_nan_1.0.png")

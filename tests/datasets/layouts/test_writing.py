@@ -201,6 +201,7 @@ def make_empty(tmp_path):
 
 
 def test_disk_that_refuses(tmp_path):
+    begin(tmp_path, LAYOUTS["im2gps"], {})
     (tmp_path / "images").write_text("a file where a folder is needed")
     with pytest.raises(OutputError, match="Cannot write"):
         write(LAYOUTS["im2gps"], tmp_path, samples("im2gps"))
@@ -209,3 +210,12 @@ def test_disk_that_refuses(tmp_path):
 def test_ids_that_stand_twice_in_plain_samples(tmp_path):
     with pytest.raises(UsageError, match="stands in two samples"):
         write(LAYOUTS["plain"], tmp_path, [photo_sample(1), photo_sample(1)])
+
+
+def test_a_folder_of_somebody_else_is_not_written_over(tmp_path):
+    listed = tmp_path / "splits" / "train-19zl.csv"
+    listed.parent.mkdir()
+    listed.write_text("bingmap/19/1.jpg,streetview/panos/1.jpg\n")
+    with pytest.raises(OutputError, match=r"holds 'splits' and no sightline.json"):
+        write(LAYOUTS["cvusa_zhai"], tmp_path, samples("cvusa_zhai"))
+    assert [path.name for path in tmp_path.iterdir()] == ["splits"]

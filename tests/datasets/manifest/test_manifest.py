@@ -24,10 +24,12 @@ from sightline.datasets.rows import AerialPatch, Pair, Photo
 from sightline.errors import (
     OutputError,
     PhotoNotFoundError,
+    PhotoTooLargeError,
     PhotoUnreadableError,
     TableError,
     UsageError,
 )
+from sightline.imagery import Limits
 
 
 def dataset(root: Path, photos=(), patches=(), pairs=()) -> Dataset:
@@ -122,9 +124,9 @@ def test_fingerprints_tell_rows_and_not_places(tmp_path):
 
 
 def test_roots_are_relative_only_around_the_manifest(tmp_path):
-    inside = write_manifest(tmp_path / "data/m", dataset(tmp_path / "data"))
-    beside = write_manifest(tmp_path / "m", dataset(tmp_path / "data"))
-    same = write_manifest(tmp_path / "data", dataset(tmp_path / "data"))
+    inside = write_manifest(tmp_path / "data/m", dataset(tmp_path / "data", *rows(1)))
+    beside = write_manifest(tmp_path / "m", dataset(tmp_path / "data", *rows(1)))
+    same = write_manifest(tmp_path / "data", dataset(tmp_path / "data", *rows(1)))
     told = [report.information.root for report in (inside, beside, same)]
     assert told == ["..", (tmp_path / "data").as_posix(), "."]
     assert Manifest.open(tmp_path / "m").resolve("x") == tmp_path / "data/x"
@@ -138,8 +140,26 @@ def test_ids_that_stand_twice_name_both_lines(tmp_path, table):
     streams[table].append(type(twin)(**{**asdict(twin), "origin": "line 9 of 'list.csv'"}))
     first = "line 1 of 'list.csv'" if table == "photos" else "the row of"
     with pytest.raises(TableError, match=f"'t/1' of a .* stands twice: in {first}.*line 9 of"):
-        write_manifest(tmp_path / "m", dataset(tmp_path, **streams), on_error="skip")
+        write_manifest(tmp_path / "m", dataset(tmp_path, **streams))
     assert not list((tmp_path / "m").iterdir())
+    report = write_manifest(tmp_path / "m", dataset(tmp_path, **streams), on_error="skip")
+    assert report.problem_count == 1
+    assert "stands twice" in report.problems[0].error.message
+    assert "line 9 of" in report.problems[0].error.message
+    kept = Manifest.open(tmp_path / "m")
+    assert (kept.n_photos, kept.n_patches, kept.n_pairs) == (4, 4, 4)
+
+
+def test_a_missing_file_is_no_fault_of_the_manifest(tmp_path):
+    """A missing photo is an OSError; it must not be told as one of writing."""
+    with pytest.raises(PhotoNotFoundError, match=r"cannot be read: No such file.*\(named in line"):
+        write_manifest(tmp_path / "m", dataset(tmp_path, *rows(3)), files="read")
+    assert not list((tmp_path / "m").iterdir())
+
+
+def test_a_folder_may_be_called_parquet(tmp_path):
+    write_manifest(tmp_path / "m.parquet", dataset(tmp_path, *rows(3)))
+    assert Manifest.open(tmp_path / "m.parquet").n_photos == 3
 
 
 def asdict(row) -> dict:
@@ -283,6 +303,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
             heading_degrees=st.none() | st.floats(-720, 720),
             labels=st.dictionaries(texts, texts | st.integers(-9, 9) | st.booleans(), max_size=2),
         ),
+        min_size=1,
         max_size=5,
         unique_by=lambda row: row.id,
     )
@@ -321,3 +342,21 @@ def test_long_datasets_stream(tmp_path):
     small, large = peak(5_000), peak(50_000)
     # 45,000 rows more hold 20 MB of text alone, and twice that as Python keeps them.
     assert large - small < 16_000
+
+
+def test_files_that_are_none(tmp_path, monkeypatch):
+    photos = [Photo("t/0", "a.jpg", origin="line 2 of 'list.csv'")]
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(PhotoUnreadableError, match=r"a.jpg' is no regular file \(named in line 2"):
+        write_manifest(tmp_path / "m", dataset(tmp_path, photos), files="read")
+    (tmp_path / "a.jpg").unlink()
+    (tmp_path / "a.jpg").write_bytes(b"12345")
+    monkeypatch.setattr("sightline.datasets.files._LIMITS", Limits(max_bytes=4))
+    with pytest.raises(PhotoTooLargeError, match="more than 4 bytes"):
+        write_manifest(tmp_path / "m", dataset(tmp_path, photos), files="read")
+
+
+def test_empty_lists_make_no_manifest(tmp_path):
+    with pytest.raises(TableError, match=r"\(t, 1\) lists no photo: its lists are empty"):
+        write_manifest(tmp_path / "m", dataset(tmp_path))
+    assert not list((tmp_path / "m").iterdir())

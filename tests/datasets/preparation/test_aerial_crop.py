@@ -114,3 +114,9 @@ def test_bad_arguments(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError):
         CropTable.drawn(["a"]).save(tmp_path / "file" / "crops.parquet")
+
+
+def test_an_id_that_comes_twice_is_found_among_many():
+    ids = [str(number) for number in range(100_000)]
+    with pytest.raises(UsageError, match="'99999' comes twice"):
+        CropTable.drawn([*ids, ids[-1]])

@@ -21,6 +21,7 @@ from sightline.datasets.reading import (
     key_of_id,
     write_shard,
 )
+from sightline.datasets.reading import shards as shards_module
 from sightline.datasets.reading.shard_names import split_name
 from sightline.datasets.reading.shards import write_catalogue
 from sightline.errors import OutputError, PhotoNotFoundError, TableError, UsageError
@@ -297,3 +298,48 @@ def test_lists_of_shards(tmp_path: Path):
     ]
     with pytest.raises(PhotoNotFoundError, match="no shard"):
         find_shards([first, tmp_path / "c"])
+
+
+def test_a_missing_photo_is_no_fault_of_the_shard(tmp_path: Path):
+    with (
+        pytest.raises(PhotoNotFoundError, match="no photo"),
+        ShardWriter(tmp_path) as writer,
+    ):
+        writer.write("a", {"txt": "x"})
+        raise PhotoNotFoundError("no photo", hint="Look.")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told(tmp_path: Path):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(OutputError, match="No space left"), ShardWriter(tmp_path) as writer:
+        writer.write("a", {"txt": "x"})
+        assert writer._open is not None
+        writer._open._stream.close()
+        writer._open._stream = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+        try:
+            writer.write("b", {"txt": "x"})
+        finally:
+            writer._open._stream.close()
+
+
+def test_a_sample_that_stands_in_two_places(tmp_path: Path):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in ("a.jpg", "b.jpg", "a.json"):
+            archive.addfile(tarfile.TarInfo(name))
+    with pytest.raises(TableError, match="holds the sample 'a' twice"):
+        index_shard(path)
+
+
+def test_the_index_of_an_older_shard_does_not_outlive_it(tmp_path: Path, monkeypatch):
+    write_shard(tmp_path / "a.tar", [("a", {"txt": "1234"})])
+
+    def stopped(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shards_module, "write_index", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_shard(tmp_path / "a.tar", [("b", {"txt": "12", "cls": 3})])
+    assert index_shard(tmp_path / "a.tar").keys == ("b",)

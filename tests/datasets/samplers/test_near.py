@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.datasets.samplers import NearOnGround
+from sightline.datasets.samplers import NearOnGround, near
 from sightline.errors import CoordinateError, UsageError
 from sightline.geo import destination, great_circle_m
 
@@ -107,3 +107,21 @@ def test_bad_arguments():
         NearOnGround(places, 9, cluster=2)
     with pytest.raises(CoordinateError):
         NearOnGround([[95.0, 0.0]], 1)
+
+
+def test_a_landmark_is_not_tried_again_for_every_batch(monkeypatch):
+    places = np.column_stack([np.linspace(-60, 60, 3000), np.zeros(3000)])
+    places[::3] = (48.0, 2.0)
+    sampler = NearOnGround(places, 50, apart_m=25.0)
+    tried = []
+    take = near._Batching._take
+
+    def counted(self, row):
+        tried.append(row)
+        return take(self, row)
+
+    monkeypatch.setattr(near._Batching, "_take", counted)
+    batches = sampler.batches_of(1)
+    assert len(batches) > 35
+    assert all((batch % 3 == 0).sum() <= 1 for batch in batches)
+    assert len(tried) < 3 * len(places)

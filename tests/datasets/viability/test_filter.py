@@ -110,7 +110,9 @@ def test_damaged_filters(tmp_path: Path, trained: ViabilityFilter):
         ViabilityFilter.load(tmp_path)
     (tmp_path / "viability.json").write_text(json.dumps(card))
     (tmp_path / "forest.npz").write_bytes(b"junk")
-    with pytest.raises(BundleError, match="forest of a viability filter"):
+    with pytest.raises(
+        BundleError, match=r"holds a forest.npz that viability.json does not speak of"
+    ):
         ViabilityFilter.load(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):

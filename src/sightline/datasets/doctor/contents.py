@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from sightline.datasets.dataset import Dataset, RowType
+from sightline.datasets.dataset import Dataset
 from sightline.datasets.doctor.finding import Finding
 from sightline.datasets.files import FileCheck, checked_file
 from sightline.datasets.manifest import Manifest, WrittenManifest, write_manifest
 from sightline.datasets.records import RecordProblem
 from sightline.datasets.rows import AerialPatch, Photo
-from sightline.errors import CoordinateError, PhotoError, SightlineError, TableError
+from sightline.errors import CoordinateError, PhotoError, SightlineError
 
 Files = Literal["none", "sample", "all"]
 
@@ -25,7 +24,8 @@ _SHOWN = 5
 
 _STEPS = {
     "coordinates": "Write latitude first; if a whole list is swapped, swap its two columns.",
-    "file": "Unpack or copy these files again, or leave them out with --skip-bad.",
+    "duplicate": "Remove one of the two or name it anew; --skip-bad keeps the first.",
+    "file": "Unpack or copy these files again, or leave them out: --files decode --skip-bad.",
     "pair": "Use labels and images of the same release, all unpacked; or --skip-bad.",
     "row": "Correct the lines, or leave them out with --skip-bad.",
 }
@@ -39,41 +39,9 @@ def written(dataset: Dataset, folder: Path, *, all_files: bool) -> tuple[Manifes
         folder: Where the manifest goes.
         all_files: Decode every image.
     """
-    findings: list[Finding] = []
     files: FileCheck = "decode" if all_files else "trust"
-    try:
-        report = write_manifest(folder, dataset, on_error="skip", files=files)
-    except TableError as twins:
-        findings.append(Finding("fault", "duplicate", twins.message, twins.hint))
-        dataset = without_twins(dataset)
-        report = write_manifest(folder, dataset, on_error="skip", files=files)
-    findings += _of_problems(report)
-    return Manifest.open(folder), findings
-
-
-def without_twins(dataset: Dataset) -> Dataset:
-    """Return a dataset of which every id is kept once, the first time."""
-
-    def first(
-        stream: Callable[[], Iterator[RowType | RecordProblem]],
-    ) -> Callable[[], Iterator[RowType | RecordProblem]]:
-        def rows() -> Iterator[RowType | RecordProblem]:
-            seen: set[int] = set()
-            for row in stream():
-                if isinstance(row, RecordProblem):
-                    yield row
-                elif (mark := hash(row.id)) not in seen:
-                    seen.add(mark)
-                    yield row
-
-        return rows
-
-    return replace(
-        dataset,
-        photos=first(dataset.photos),
-        patches=first(dataset.patches),
-        pairs=first(dataset.pairs),
-    )
+    report = write_manifest(folder, dataset, on_error="skip", files=files)
+    return Manifest.open(folder), _of_problems(report)
 
 
 def sampled(manifest: Manifest, count: int) -> tuple[int, list[Finding]]:
@@ -152,6 +120,8 @@ def _kind_of(problem: RecordProblem) -> str:
         return "coordinates"
     if isinstance(problem.error, PhotoError):
         return "file"
+    if "stands twice" in problem.error.message:
+        return "duplicate"
     if "names the patch" in problem.error.message or "names the photo" in problem.error.message:
         return "pair"
     return "missing" if problem.line is None else "row"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sightline.datasets.doctor.finding import Diagnosis, Finding
 from sightline.datasets.doctor.judgement import (
     judged_counts,
     judged_leaks,
+    judged_pairs,
     judged_places,
     places_of,
 )
@@ -121,8 +123,9 @@ def _look_inside(
                 diagnosis.findings += findings
             real = diagnosis.made_by is None
             if real:
-                diagnosis.findings += judged_counts(manifest, layout)
+                diagnosis.findings += judged_counts(manifest, layout, whole=variant is None)
             diagnosis.findings += judged_places(places_of(manifest), real=real)
+            diagnosis.findings += judged_pairs(manifest)
             diagnosis.leaks, findings = judged_leaks(manifest, radius_m)
             diagnosis.findings += findings
         if layout.inspect is not None and diagnosis.made_by is None:
@@ -141,8 +144,10 @@ def _what_next(diagnosis: Diagnosis) -> None:
         diagnosis.findings.append(Finding("fault", "layout", what, step))
         return
     skip = "" if diagnosis.sound else " --skip-bad"
+    if any((one.severity, one.kind) == ("fault", "file") for one in diagnosis.findings):
+        skip = " --files decode" + skip
     what = "It can be used." if diagnosis.sound else "What is not at fault can be used."
-    step = f"sightline dataset manifest {root} OUT{skip}"
+    step = f"sightline dataset manifest {shlex.quote(str(root))} OUT{skip}"
     diagnosis.findings.append(Finding("note", "layout", what, step))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sightline.datasets.doctor.finding import Finding
 from sightline.datasets.layouts.layout import Layout
 from sightline.datasets.manifest import Manifest
+from sightline.datasets.manifest.schema import TableName
 from sightline.datasets.splits import SplitReport, check
 
 _LAND_SAMPLE = 400
@@ -37,12 +39,25 @@ def places_of(manifest: Manifest) -> NDArray[np.float64]:
     return np.column_stack(columns).reshape(-1, 2)
 
 
-def judged_counts(manifest: Manifest, layout: Layout) -> Iterator[Finding]:
-    """Compare how many rows there are with what the authors state."""
+def judged_counts(manifest: Manifest, layout: Layout, *, whole: bool = True) -> Iterator[Finding]:
+    """Compare how many rows there are with what the authors state.
+
+    Args:
+        manifest: The rows.
+        layout: Whose statement.
+        whole: Every split was asked for, so that an empty one is told.
+    """
     for table, stated in layout.published.items():
         found = _found(manifest, table, tuple(stated))
         for name, count in stated.items():
-            if found.get(name, 0) not in (0, count):
+            if found[name] == 0 and whole and any(found.values()):
+                yield Finding(
+                    "warning",
+                    "count",
+                    f"{name} is empty: it has no {table}, and {count:,} are published.",
+                    "Unpack the lists and images of this part, or take the others alone.",
+                )
+            elif found[name] not in (0, count):
                 yield Finding(
                     "warning",
                     "count",
@@ -51,13 +66,11 @@ def judged_counts(manifest: Manifest, layout: Layout) -> Iterator[Finding]:
                 )
 
 
-def _found(manifest: Manifest, table: str, names: tuple[str, ...]) -> dict[str, int]:
+def _found(manifest: Manifest, table: TableName, names: tuple[str, ...]) -> dict[str, int]:
     """Count rows by split, or by the start of their uri where the names are folders."""
-    if table not in ("photos", "patches", "pairs"):  # pragma: no cover - layouts name tables
-        return {}
     columns = ["split"] if table == "pairs" else ["split", "uri"]
     counts = dict.fromkeys(names, 0)
-    for batch in manifest.batches(table, columns=columns):  # type: ignore[arg-type]
+    for batch in manifest.batches(table, columns=columns):
         rows = batch.to_pydict()
         for split, uri in zip(rows["split"], rows.get("uri", [""] * batch.num_rows), strict=True):
             for name in names:
@@ -119,6 +132,32 @@ def on_land(places: NDArray[np.float64]) -> float | None:
             continue
         inside |= contains(country.geometry, places)
     return float(inside.mean())
+
+
+def judged_pairs(manifest: Manifest) -> Iterator[Finding]:
+    """Look for pairs that are in another split than their photo or patch.
+
+    A photo that two lists name is one photo, of the split that names it first.
+    """
+    pairs = manifest.table("pairs", columns=["id", "photo_id", "patch_id", "split"])
+    tables: tuple[TableName, ...] = ("photos", "patches")
+    for table, column in zip(tables, ("photo_id", "patch_id"), strict=True):
+        rows = manifest.table(table, columns=["id", "split"])
+        at = pc.index_in(pairs.column(column), value_set=rows.column("id"))
+        theirs = pc.take(rows.column("split"), at)
+        # Null where either is in no split.
+        crossing = pairs.filter(pc.not_equal(pairs.column("split"), theirs))
+        if crossing.num_rows:
+            first = crossing.slice(0, 1).to_pylist()[0]
+            yield Finding(
+                "warning",
+                "leak",
+                f"{crossing.num_rows} pairs are in another split than their "
+                f"{'photo' if table == 'photos' else 'patch'}, such as {first['id']!r} "
+                f"({first['split']}) with {first[column]!r}: it is seen in both.",
+                "Take it out of one of the lists, or split anew: sightline dataset split.",
+                crossing.num_rows,
+            )
 
 
 def judged_leaks(manifest: Manifest, radius_m: float) -> tuple[SplitReport | None, list[Finding]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from sightline.datasets.doctor.finding import Finding
+from sightline.datasets.files import entries_of
 from sightline.datasets.reading.shards import CATALOGUE
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst", ".z01", ".001")
@@ -64,7 +64,7 @@ def _entries(root: Path) -> Iterator[tuple[Path, int]]:
     for _ in range(_DEPTH):
         below = []
         for folder in level:
-            for entry in os.scandir(folder):
+            for entry in entries_of(folder):
                 seen += 1
                 if seen > _MOST_ENTRIES:
                     return

@@ -14,7 +14,7 @@ of the panorama is right (OriCNN's ``RecallGeo.m``): those are its semi-positive
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,7 @@ from sightline.datasets.layouts.utm import from_utm
 from sightline.datasets.records import RecordProblem
 from sightline.datasets.rows import AerialPatch, Pair, Photo
 from sightline.errors import TableError, UsageError
-from sightline.matlab import list_matrices, read_matrix, read_struct, read_text
+from sightline.matlab import Matrix, list_matrices, read_matrix, read_struct, read_text
 
 NAME = "cvact"
 LIST = "ACT_data.mat"
@@ -39,6 +39,8 @@ TEST_RADIUS_M = 25.0
 
 # Of Canberra; what Sightline writes for other places says the zone of each row.
 _ZONE = -55
+_ZONES = 60
+_MOST = 2.0**53
 
 _SETS = {
     "train": ("trainSet", "trainInd", "ANU_data_small"),
@@ -209,14 +211,14 @@ def _read_index(path: Path) -> _Index:
     try:
         found = list_matrices(path)
         ids = read_text(path, found["panoIds"])
-        utm = read_matrix(path, found["utm"]).astype(np.float64).reshape(-1, 2)
+        utm = _numbers(path, found, "utm")
         rows = {
-            split: _indices(read_struct(path, found[name])[field])
+            split: _whole(read_struct(path, found[name])[field], f"{name}.{field}") - 1
             for split, (name, field, _) in _SETS.items()
         }
         zones: NDArray[Any] = np.full(len(utm), _ZONE)
         if "utmZone" in found:
-            zones = read_matrix(path, found["utmZone"]).astype(np.int64).reshape(-1)
+            zones = _whole(_numbers(path, found, "utmZone"), "utmZone")
     except KeyError as cause:
         raise TableError(
             f"{str(path)!r} has no {cause.args[0]}.", hint=COMPLETE_HINT, path=path
@@ -225,12 +227,28 @@ def _read_index(path: Path) -> _Index:
         raise TableError(
             f"{str(path)!r} cannot be read: {cause}.", hint=COMPLETE_HINT, path=path
         ) from cause
+    if utm.ndim != 2 or utm.shape[1] != 2:
+        raise TableError(
+            f"The utm of {str(path)!r} must have two columns. Got the shape {utm.shape}.",
+            hint=COMPLETE_HINT,
+            path=path,
+        )
     _check(path, ids, utm, zones, rows)
     return _Index(ids, utm, zones, from_utm(utm, zones), rows)
 
 
-def _indices(values: NDArray[Any]) -> NDArray[np.int64]:
-    return values.reshape(-1).astype(np.int64) - 1
+def _numbers(path: Path, found: Mapping[str, Matrix], name: str) -> NDArray[np.float64]:
+    if found[name].kind != "number":
+        raise ValueError(f"{name} must be numbers, and is {found[name].kind}")
+    return read_matrix(path, found[name]).astype(np.float64)
+
+
+def _whole(values: NDArray[Any], name: str) -> NDArray[np.int64]:
+    plain = values.reshape(-1).astype(np.float64)
+    bad = ~(np.abs(plain) <= _MOST) | (np.round(plain) != plain)
+    if bad.any():
+        raise ValueError(f"{name} must be whole numbers, and holds {plain[bad][0]:g}")
+    return plain.astype(np.int64)
 
 
 def _check(
@@ -243,6 +261,15 @@ def _check(
     if not len(ids) == len(utm) == len(zones):
         raise TableError(
             f"{str(path)!r} has {len(ids)} panoIds, {len(utm)} rows of utm and {len(zones)} zones.",
+            hint=COMPLETE_HINT,
+            path=path,
+        )
+    lost = ~np.isfinite(utm).all(axis=1)
+    if lost.any() or (np.abs(zones) > _ZONES).any() or (zones == 0).any():
+        row = int(np.argmax(lost | (np.abs(zones) > _ZONES) | (zones == 0)))
+        raise TableError(
+            f"Row {row + 1} of {str(path)!r} must have finite utm and a zone from 1 to 60, "
+            f"negative in the south. Got {utm[row].tolist()} in {int(zones[row])}.",
             hint=COMPLETE_HINT,
             path=path,
         )

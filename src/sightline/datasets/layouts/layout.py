@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.layouts.sample import Render, Sample
+from sightline.datasets.manifest.schema import TableName
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +92,4 @@ class Layout:
     variants: tuple[str, ...] = ()
     writer: Callable[[], Writer] | None = None
     inspect: Callable[[Path], list[Inspected]] | None = None
-    published: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    published: Mapping[TableName, Mapping[str, int]] = field(default_factory=dict)

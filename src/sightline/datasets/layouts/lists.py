@@ -57,7 +57,7 @@ def line_problem(path: Path, line: int, said: str, hint: str = COMPLETE_HINT) ->
 def located_problem(path: Path, line: int, error: SightlineError) -> RecordProblem:
     """Return an error about a row as a problem that names file and line."""
     said = f"line {line} of {str(path)!r}"
-    if said not in error.message:
+    if said.lower() not in error.message.lower():
         message = f"Line {line} of {str(path)!r}: {error.message}"
         error = type(error)(message, hint=error.hint, path=path)
     return RecordProblem(uri=str(path), line=line, error=error)

@@ -12,7 +12,6 @@ a manifest made of it is that index kept.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.datasets.dataset import Dataset
+from sightline.datasets.files import entries_of
 from sightline.datasets.layouts.layout import Layout, Recognition
 from sightline.datasets.layouts.lists import located_problem, origin_of, recognised, require
 from sightline.datasets.records import RecordProblem
 from sightline.datasets.rows import Label, Photo
-from sightline.errors import PhotoNotFoundError, SightlineError, TableError
+from sightline.errors import PhotoNotFoundError, SightlineError, TableError, UsageError
 from sightline.tabular import missing_columns, number_of, read_rows, text_of
 
 NAME = "osv5m"
@@ -42,6 +42,7 @@ _OPTIONAL = (
     "city",
 )
 _LABELS = ("sequence", "region", "city")
+_MOST_DIGITS = 18
 
 NOTES = (
     "Photos of one sequence are steps of one drive: split by sequence or by creator, not by photo.",
@@ -70,7 +71,10 @@ def read(root: Path, variant: str | None = None) -> Dataset:
 
     Raises:
         PhotoNotFoundError: There is no such list.
+        UsageError: There is no such variant.
     """
+    if variant not in (None, *_SPLITS):
+        raise UsageError(f"variant must be train or test. Got {variant!r}.", hint="Or leave it.")
     wanted = [variant] if variant else [s for s in _SPLITS if (root / f"{s}.csv").is_file()]
     for split in wanted or _SPLITS[:1]:
         require(root / f"{split}.csv", f"OSV-5M's list of {split}")
@@ -102,13 +106,11 @@ class _Folders:
         ids: list[NDArray[np.int64]] = []
         numbers: list[NDArray[np.int16]] = []
         self.names = (
-            sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
-            if root.is_dir()
-            else []
+            [entry.name for entry in entries_of(root) if entry.is_dir()] if root.is_dir() else []
         )
         for number, name in enumerate(self.names):
-            stems = (entry.name.rpartition(".")[0] for entry in os.scandir(root / name))
-            held = np.array([int(stem) for stem in stems if stem.isdecimal()], dtype=np.int64)
+            stems = (entry.name.rpartition(".")[0] for entry in entries_of(root / name))
+            held = np.array([int(stem) for stem in stems if _is_number(stem)], dtype=np.int64)
             ids.append(held)
             numbers.append(np.full(len(held), number, dtype=np.int16))
         every = np.concatenate(ids) if ids else np.empty(0, dtype=np.int64)
@@ -118,12 +120,17 @@ class _Folders:
 
     def of(self, key: str) -> str | None:
         """Return the folder of an id, None if it lies in none."""
-        if not key.isdecimal() or not len(self.ids):
+        if not _is_number(key) or not len(self.ids):
             return None
         at = int(np.searchsorted(self.ids, int(key)))
         if at == len(self.ids) or self.ids[at] != int(key):
             return None
         return self.names[int(self.numbers[at])]
+
+
+def _is_number(key: str) -> bool:
+    """Whether it may be an id of Mapillary: a whole number of at most 64 bits."""
+    return key.isdecimal() and len(key) <= _MOST_DIGITS
 
 
 def _photo(path: Path, split: str, folders: _Folders, line: int, cells: Mapping[str, Any]) -> Photo:

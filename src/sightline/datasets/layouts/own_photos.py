@@ -8,10 +8,10 @@ from pathlib import Path
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.folder import scan_folder
 from sightline.datasets.layouts.layout import Layout, Recognition
+from sightline.datasets.layouts.lists import located_problem, origin_of
 from sightline.datasets.records import PhotoRecord, RecordProblem
 from sightline.datasets.rows import Photo, Projection
-from sightline.datasets.source import open_source
-from sightline.datasets.table import read_table
+from sightline.datasets.table import numbered_records, read_table
 from sightline.errors import SightlineError
 from sightline.imagery.formats import PHOTO_SUFFIXES
 from sightline.imagery.metadata import read_metadata
@@ -41,12 +41,13 @@ def recognise_table(root: Path) -> Recognition | None:
     if table is None or table.suffix.lower() not in _TABLES:
         return None
     confidence = 0.3
-    if root.is_dir():  # a photos.csv of another kind is no table of photos
+    if root.is_dir():
         try:
             next(read_table(table), None)
+            confidence = 0.5
         except SightlineError:
-            return None
-        confidence = 0.5
+            # Of another kind, or damaged: taken if it is nothing else, to say what is wrong.
+            confidence = 0.05
     kind = f"{table.suffix.lower()[1:]} table"
     return Recognition("table", kind, confidence, (f"table ({table.name})",))
 
@@ -83,14 +84,14 @@ def read_table_of_photos(root: Path, variant: str | None = None) -> Dataset:  # 
     name = root.resolve().name if root.is_dir() else root.stem
 
     def photos() -> Iterator[Photo | RecordProblem]:
-        for item in open_source(table):
+        for line, item in numbered_records(table):
             if isinstance(item, RecordProblem):
                 yield item
                 continue
             try:
-                yield _from_record(name, table, item)
+                yield _from_record(name, table, line, item)
             except SightlineError as error:
-                yield RecordProblem(uri=item.uri, line=None, error=error)
+                yield located_problem(table, line, error)
 
     return Dataset(name, f"table {table.name}", table.parent, photos)
 
@@ -117,7 +118,7 @@ def _from_exif(name: str, root: Path, record: PhotoRecord) -> Photo:
     )
 
 
-def _from_record(name: str, table: Path, record: PhotoRecord) -> Photo:
+def _from_record(name: str, table: Path, line: int, record: PhotoRecord) -> Photo:
     path = Path(record.uri)
     try:
         uri = path.relative_to(table.parent).as_posix()
@@ -136,6 +137,7 @@ def _from_record(name: str, table: Path, record: PhotoRecord) -> Photo:
         captured_at=record.captured_at,
         source=record.source,
         licence=record.licence,
+        origin=origin_of(table, line),
     )
 
 

@@ -11,13 +11,13 @@ It has no lists: the folders are read, once. It says no coordinates.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from sightline.datasets.dataset import Dataset
+from sightline.datasets.files import entries_of
 from sightline.datasets.layouts.layout import Layout, PlannedFile, Recognition
 from sightline.datasets.layouts.lists import COMPLETE_HINT, recognised
 from sightline.datasets.layouts.sample import Sample
@@ -161,16 +161,16 @@ def _files(index: Index, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(part: Path) -> list[tuple[str, list[str]]]:
-    places = sorted(entry.name for entry in os.scandir(part) if entry.is_dir())
+    places = [entry.name for entry in entries_of(part) if entry.is_dir()]
     return [
         (
             place,
-            sorted(
+            [
                 entry.name
-                for entry in os.scandir(part / place)
+                for entry in entries_of(part / place)
                 if not entry.name.startswith(".")
                 and Path(entry.name).suffix.lower() in PHOTO_SUFFIXES
-            ),
+            ],
         )
         for place in places
     ]

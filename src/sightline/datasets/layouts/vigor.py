@@ -106,7 +106,7 @@ def inspect(root: Path) -> list[Inspected]:
     """Compare the pixels of the labels with the metres between the names, city by city."""
     told: list[Inspected] = []
     for revision in revisions_of(root):
-        for city in set(revision.cities) & set(CITIES):
+        for city in filter(CITIES.__contains__, revision.cities):
             found = resolution_of(revision, city)
             wanted = METRES_PER_PIXEL[city] if revision.name == "corrected" else NOMINAL
             if found is not None and abs(found / wanted - 1.0) > _RESOLUTION_TOLERANCE:

@@ -155,7 +155,10 @@ def parse_tile(name: str) -> tuple[float, float]:
     kind, lat, lon = name.rsplit(".", 1)[0].split("_")
     if kind != "satellite":
         raise ValueError(f"not a tile: {name!r}")
-    return float(lat), float(lon)
+    place = float(lat), float(lon)
+    if not (math.isfinite(place[0]) and math.isfinite(place[1])):
+        raise ValueError(f"no place: {name!r}")
+    return place
 
 
 def parse_panorama(name: str) -> tuple[float, float]:

@@ -27,6 +27,7 @@ from sightline.imagery.formats import PHOTO_SUFFIXES
 
 NAME = "witw"
 _SPLITS = ("train", "val", "test")
+_LOOKED_AT_BYTES = 4096
 
 NOTES = (
     "No coordinates and no headings: this is the hardest setting of cross-view retrieval.",
@@ -131,8 +132,14 @@ def _lines(root: Path, splits: list[str]) -> Iterator[_Line | RecordProblem]:
 def _first_is_pair(path: Path) -> bool:
     if not path.is_file():
         return False
-    first = next((text for _, text in lines_of(path)), "")
-    cells = first.split(",")
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(_LOOKED_AT_BYTES)
+    except OSError:
+        return False
+    # Whether it is UTF-8 throughout is said by who reads it.
+    lines = start.decode("utf-8-sig", "replace").splitlines()
+    cells = next((line for line in lines if line.strip()), "").split(",")
     return len(cells) == 2 and all(_is_image(cell) for cell in cells)
 
 

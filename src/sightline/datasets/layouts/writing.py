@@ -110,11 +110,21 @@ def begin(root: Path, layout: Layout, provenance: Mapping[str, Any]) -> None:
     """Note what a folder's dataset is made from, or check that it is the same as before.
 
     Raises:
-        OutputError: The folder was begun with another layout or provenance; names the difference.
+        OutputError: The folder was begun with another layout or provenance (names the difference),
+            or holds what was not written here.
     """
     document = {"layout": layout.name, **json.loads(json.dumps(dict(provenance)))}
     file = root / PROVENANCE_FILE
     if not file.exists():
+        # The lists of a real dataset would be written over.
+        there = next((path for path in root.iterdir() if not path.name.startswith(".")), None)
+        if there is not None:
+            raise OutputError(
+                f"{str(root)!r} holds {there.name!r} and no {PROVENANCE_FILE}: it is no dataset "
+                "that was begun here.",
+                hint="Write to an empty folder, or to a new one.",
+                path=root,
+            )
         write_json(file, document)
         return
     try:

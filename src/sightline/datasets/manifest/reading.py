@@ -62,7 +62,7 @@ class Manifest:
                 writings, or a newer Sightline wrote them.
         """
         folder = Path(path)
-        if folder.suffix == ".parquet":
+        if folder.suffix == ".parquet" and not folder.is_dir():
             folder = folder.parent
         found = [_information(folder / f"{table}.parquet") for table in TABLES]
         first = found[0]

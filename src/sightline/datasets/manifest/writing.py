@@ -76,19 +76,48 @@ def write_manifest(
         path: The manifest's folder; made if it is not there.
         dataset: What to write.
         on_error: ``fail`` at the first row or file that cannot be used, or ``skip`` and count it.
-            Ids that stand twice always fail: which of the two is meant, nobody can say.
+            Of an id that stands twice the first row is kept then, and the others are left out.
         files: ``trust`` the lists, looking at no image; ``read`` each, for its hash and size; or
             ``decode`` each as well.
         progress: Told the number of rows so far, now and then.
 
     Raises:
         SightlineError: What is wrong with a row or file, where ``on_error`` is ``fail``.
-        TableError: An id stands twice; names both lines.
+        TableError: There is no row at all; or an id stands twice, where ``on_error`` is ``fail``
+            (names both lines).
         OutputError: The folder cannot be written.
     """
     folder = Path(path)
     make_folder(folder)
     work = _Work(dataset, on_error, files, progress)
+    try:
+        try:
+            information = _written(folder, work)
+        except _TwinsFoundError:
+            # Seen at the end of a table only, and seldom: once more, leaving them out.
+            work = _Work(dataset, on_error, files, progress, work.suspects)
+            information = _written(folder, work)
+    except _StoppedError as stopped:
+        raise stopped.error from stopped.error.__cause__
+    return WrittenManifest(folder, information, work.problem_count, work.problems)
+
+
+class _StoppedError(Exception):
+    """Carries an error past the files being written.
+
+    They take every OSError for their own, and a missing photo is one.
+    """
+
+    def __init__(self, error: SightlineError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class _TwinsFoundError(Exception):
+    """Ids stand twice, and shall be left out."""
+
+
+def _written(folder: Path, work: _Work) -> Information:
     with ExitStack() as stack:
         writers = {}
         for table in TABLES:
@@ -96,23 +125,34 @@ def write_manifest(
             writers[table] = stack.enter_context(
                 pq.ParquetWriter(temporary, SCHEMAS[table], compression="zstd")
             )
-        for table in TABLES:
-            work.write(table, writers[table])
+        try:
+            for table in TABLES:
+                work.write(table, writers[table])
+            work.refuse_nothing()
+        except SightlineError as error:
+            raise _StoppedError(error) from error
+        if work.suspects != work.left_out_twins:
+            raise _TwinsFoundError
         information = work.information(folder)
         for writer in writers.values():
             writer.add_key_value_metadata(information.to_metadata())
             writer.close()
-    return WrittenManifest(folder, information, work.problem_count, work.problems)
+    return information
 
 
 @dataclass(slots=True)
 class _Work:
-    """One writing: its digest, the ids so far, and what was left out."""
+    """One writing: its digest, the ids so far, and what was left out.
+
+    Of the ids whose hashes are in ``left_out_twins``, only the first row is written.
+    """
 
     dataset: Dataset
     on_error: OnError
     files: FileCheck
     progress: Callable[[int], None] | None
+    left_out_twins: dict[TableName, set[int]] = field(default_factory=dict)
+    suspects: dict[TableName, set[int]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     ids: dict[TableName, NDArray[np.int64]] = field(default_factory=dict)
     problem_count: int = 0
@@ -123,13 +163,15 @@ class _Work:
     def __post_init__(self) -> None:
         start = (SCHEMA_VERSION, self.dataset.name, self.dataset.version)
         self.digest.update(repr(start).encode())
+        self.suspects = dict(self.left_out_twins)
 
     def write(self, table: TableName, writer: pq.ParquetWriter) -> None:
         """Write one table and remember its ids."""
         ids = array("q")
         self.counts[table] = 0
         self.digest.update(f"\n{table}\n".encode())
-        for rows in _blocks(self._usable(table), ROW_GROUP_ROWS):
+        rows_of_table = self._without_twins(table, self._usable(table))
+        for rows in _blocks(rows_of_table, ROW_GROUP_ROWS):
             kept = self._related(rows) if table == "pairs" else rows
             if not kept:
                 continue
@@ -143,7 +185,17 @@ class _Work:
             if self.progress is not None:
                 self.progress(self.done)
         self.ids[table] = np.sort(np.frombuffer(ids, dtype=np.int64))
-        self._refuse_twins(table)
+        self._look_for_twins(table)
+
+    def refuse_nothing(self) -> None:
+        """Raise if there is not one row, and nothing was left out that would say why."""
+        if not any(self.counts.values()) and not self.problem_count:
+            raise TableError(
+                f"{str(self.dataset.root)!r} ({self.dataset.name}, {self.dataset.version}) lists "
+                "no photo: its lists are empty.",
+                hint="Unpack the lists again; `sightline dataset doctor` says what is missing.",
+                path=self.dataset.root,
+            )
 
     def information(self, folder: Path) -> Information:
         """Return what the files shall say of themselves."""
@@ -216,10 +268,13 @@ class _Work:
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(problem)
 
-    def _refuse_twins(self, table: TableName) -> None:
+    def _look_for_twins(self, table: TableName) -> None:
         hashes = self.ids[table]
         suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
-        if not suspects:
+        if not suspects or table in self.left_out_twins:  # different ids may share a hash
+            return
+        if self.on_error == "skip":
+            self.suspects[table] = suspects
             return
         seen: dict[str, Row] = {}
         for row in self._stream(table)():
@@ -228,6 +283,21 @@ class _Work:
             if row.id in seen:
                 raise _twins(table, seen[row.id], row, self.dataset)
             seen[row.id] = row
+
+    def _without_twins(self, table: TableName, rows: Iterator[Row]) -> Iterator[Row]:
+        suspects = self.left_out_twins.get(table)
+        if suspects is None:
+            yield from rows
+            return
+        seen: dict[str, Row] = {}
+        for row in rows:
+            if hash(row.id) in suspects:
+                if row.id in seen:
+                    error = _twins(table, seen[row.id], row, self.dataset)
+                    self._leave_out(RecordProblem(uri=row.id, line=None, error=error))
+                    continue
+                seen[row.id] = row
+            yield row
 
 
 def _blocks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

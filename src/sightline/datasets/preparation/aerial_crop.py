@@ -131,7 +131,8 @@ class CropTable:
             UsageError: An id comes twice, or ``smallest`` is impossible.
         """
         if len(set(ids)) != len(ids):
-            twice = next(one for one in ids if list(ids).count(one) > 1)
+            seen: set[str] = set()
+            twice = next(one for one in ids if one in seen or seen.add(one))  # type: ignore[func-returns-value]
             raise UsageError(f"The id {twice!r} comes twice.", hint="Give each picture its own id.")
         drawn = draw_crops(ids, seed=seed, smallest=smallest, square=square)
         rows = (Crop(*row) for row in drawn.tolist())

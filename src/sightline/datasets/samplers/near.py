@@ -137,28 +137,36 @@ class _Batching:
         self._least = sampler.apart_chord**2
         self._vectors, self._nearest = vectors, nearest
         self._waiting = deque(generator.permutation(len(vectors)).tolist())
+        self._too_near: deque[int] = deque()
         self._used = np.zeros(len(vectors), bool)
         self._batch: list[int] = []
 
     def batches(self) -> list[Rows]:
         made = []
-        while self._waiting:
-            too_near = self._fill()
+        while self._waiting or self._too_near:
+            self._fill()
             if len(self._batch) == self._size or (self._batch and not self._drop_last):
                 made.append(np.array(self._batch, np.int64))
-            elif too_near:
+            elif self._too_near:
                 break  # what remains stands on a few spots, and would be tried for ever
             self._batch = []
-            self._waiting.extendleft(reversed(too_near))
         return made
 
-    def _fill(self) -> list[int]:
-        """Fill a batch; return the rows that stood too near to one of it."""
+    def _fill(self) -> None:
+        """Fill a batch, with rows that stood too near to an earlier one first."""
+        # A few of them at a time: all photos of a landmark, tried for every batch, would take
+        # longer than everything else.
+        self._draw(self._too_near, self._size)
+        self._draw(self._waiting, len(self._waiting))
+        self._draw(self._too_near, len(self._too_near))
+
+    def _draw(self, source: deque[int], tries: int) -> None:
         too_near = []
-        while self._waiting and len(self._batch) < self._size:
-            row = self._waiting.popleft()
+        while source and tries and len(self._batch) < self._size:
+            row = source.popleft()
             if self._used[row]:
                 continue
+            tries -= 1
             if not self._take(row):
                 too_near.append(row)
                 continue
@@ -168,7 +176,7 @@ class _Batching:
                     break
                 if near >= 0 and not self._used[near] and self._take(near):
                     room -= 1
-        return too_near
+        self._too_near.extend(too_near)
 
     def _take(self, row: int) -> bool:
         if self._least > 0 and self._batch:

@@ -7,6 +7,7 @@ interiors are what it removes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -133,8 +134,14 @@ class ViabilityFilter:
         """Write the filter to a folder: JSON and NumPy arrays, no pickle; raises OutputError."""
         target = Path(folder)
         make_folder(target)
-        write_bytes(target / _FOREST, self.forest.to_bytes())
-        card = {"schema": _SCHEMA, "encoder": self.encoder, "report": asdict(self.report)}
+        forest = self.forest.to_bytes()
+        write_bytes(target / _FOREST, forest)
+        card = {
+            "schema": _SCHEMA,
+            "encoder": self.encoder,
+            "forest_sha256": hashlib.sha256(forest).hexdigest(),
+            "report": asdict(self.report),
+        }
         write_json(target / _CARD, card)
 
     @classmethod
@@ -150,8 +157,10 @@ class ViabilityFilter:
             if card["schema"] != _SCHEMA:
                 raise _unreadable(target, f"is of the schema {card['schema']!r}, not {_SCHEMA!r}")
             report = _report_of(card["report"])
-            forest = Forest.from_bytes((target / _FOREST).read_bytes())
-            return cls(forest, report, str(card["encoder"]))
+            data = (target / _FOREST).read_bytes()
+            if card["forest_sha256"] != hashlib.sha256(data).hexdigest():
+                raise _unreadable(target, f"holds a {_FOREST} that {_CARD} does not speak of")
+            return cls(Forest.from_bytes(data), report, str(card["encoder"]))
         except (OSError, ValueError, KeyError, TypeError) as cause:
             raise _unreadable(target, f"cannot be read ({cause})") from cause
 

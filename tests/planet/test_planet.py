@@ -48,7 +48,7 @@ def test_bad_places_and_sizes(planet: Planet) -> None:
         planet.neighbourhood((1.0, 1.0), 1e5)
     with pytest.raises(UsageError, match="metres_per_pixel"):
         planet.aerial((1.0, 1.0), 0.0)
-    with pytest.raises(UsageError, match="metres_per_pixel"):
+    with pytest.raises(UsageError, match="size"):
         planet.aerial((1.0, 1.0), 0.5, (0, 10))
     with pytest.raises(UsageError, match="within_m"):
         planet.street_near((1.0, 1.0), within_m=500.0)
@@ -185,3 +185,31 @@ def test_moments_come_from_the_place(planet: Planet, city: tuple[float, float]) 
     assert planet.moment(city) == planet.moment(city)
     assert planet.moment(city).key != planet.moment((city[0] + 0.01, city[1])).key
     assert planet.moment(city, key=9).key == 9
+
+
+def test_wide_aerial_images_do_not_fill_the_memory(city: tuple[float, float]) -> None:
+    planet = Planet(0, cached=8)
+    first = planet.neighbourhood(city)[0]
+    for step in range(3):
+        planet.neighbourhood((city[0] + 0.01 * step, city[1]), 360.0)
+    # Three windows of about 4.5 times the usual area are more than eight usual ones.
+    assert planet.neighbourhood(city)[0] is not first
+
+
+def test_a_picture_far_off_its_place_is_of_land_that_is_there(
+    city: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Misregistration and shadows both need land beyond the picture's edge."""
+    planet = Planet(0)
+    asked: list[float] = []
+    neighbourhood = planet.neighbourhood
+
+    def recorded(latlng: tuple[float, float], reach_m: float) -> object:
+        asked.append(reach_m)
+        return neighbourhood(latlng, reach_m)
+
+    monkeypatch.setattr(planet, "neighbourhood", recorded)
+    planet.aerial(city, 2.0, (120, 100), key=4)
+    planet.aerial(city, 2.0, (120, 100), key=4, misregistration_m=50.0)
+    assert asked[0] >= 120 + 45
+    assert asked[1] >= 120 + 45 + 50

@@ -58,25 +58,34 @@ def edge_places(count: int) -> list[np.ndarray]:
     return places
 
 
-def seen_in(first: Neighbourhood, second: Neighbourhood, name: str) -> dict[tuple[int, ...], int]:
-    """Return the objects of ``second`` that both windows hold, by key and place, with their row."""
+def seen_in(
+    first: Neighbourhood, second: Neighbourhood, name: str
+) -> dict[tuple[int, ...], list[np.ndarray]]:
+    """Return the objects of ``second`` that both windows hold: by key and place, their shapes."""
     objects = getattr(second, name)
     place = objects.centre if name == "buildings" else objects.position
     key = objects.house if name == "buildings" else objects.key
     there = first.frame.metres(second.frame.vectors(place.astype(float)))
     limit = min(first.reach_m, second.reach_m) - MARGIN_M
     both = (np.abs(place) < limit).all(axis=1) & (np.abs(there) < limit).all(axis=1)
-    found = {}
+    found: dict[tuple[int, ...], list[np.ndarray]] = {}
     for row in np.flatnonzero(both):
         rounded = tuple(np.round(there[row] * 4.0).astype(int))
-        found[(int(key[row]), *_shape(objects, row), *rounded)] = int(row)
+        found.setdefault((int(key[row]), *rounded), []).append(_shape(objects, row))
     return found
 
 
-def _shape(objects: object, row: int) -> tuple[int, ...]:
+def _shape(objects: object, row: int) -> np.ndarray:
     names = ("half_length", "half_width", "rise_m", "height_m", "species", "kind", "roof")
-    values = (getattr(objects, name)[row] for name in names if hasattr(objects, name))
-    return tuple(round(float(value) * 1000) for value in values)
+    return np.array([float(getattr(objects, n)[row]) for n in names if hasattr(objects, n)])
+
+
+def _held(mine: dict[tuple[int, ...], list[np.ndarray]], place: tuple[int, ...], shape) -> bool:
+    """Whether something of this key stands there, to the millimetre as large."""
+    key, x, y = place
+    beside = [(key, x + dx, y + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+    shapes = [other for name in beside for other in mine.get(name, [])]
+    return any(np.allclose(shape, other, rtol=0.0, atol=1e-3) for other in shapes)
 
 
 def unlike(first: Neighbourhood, second: Neighbourhood) -> list[str]:
@@ -85,15 +94,13 @@ def unlike(first: Neighbourhood, second: Neighbourhood) -> list[str]:
     for name in ("buildings", "plants", "furniture", "slots"):
         mine, theirs = seen_in(first, first, name), seen_in(first, second, name)
         swapped = seen_in(second, first, name)
-        assert len(swapped) <= len(mine)
-        for (key, *rest), row in theirs.items():
-            shape, place = rest[:-2], rest[-2:]
-            near = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)]
-            if not any((key, *shape, place[0] + x, place[1] + y) in mine for x, y in near):
-                problems.append(f"{name} {row}")
+        for place, shapes in theirs.items():
+            problems += [f"{name} {place}" for shape in shapes if not _held(mine, place, shape)]
         # The same number, but for those on the rim of what both hold.
-        if abs(len(swapped) - len(theirs)) > 0:
-            problems.append(f"{len(swapped)} and {len(theirs)} {name}")
+        counts = [sum(map(len, found.values())) for found in (swapped, theirs, mine)]
+        assert counts[0] <= counts[2]
+        if counts[0] != counts[1]:
+            problems.append(f"{counts[0]} and {counts[1]} {name}")
     return problems
 
 

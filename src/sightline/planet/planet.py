@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,10 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from sightline.errors import UsageError
 from sightline.geo.coordinates import EARTH_RADIUS_M, as_coordinates
+from sightline.planet.arguments import (
+    checked_key,
+    checked_number,
+    checked_place,
+    checked_search,
+    checked_season,
+    checked_size,
+    checked_time,
+    checked_weather,
+    checked_whole,
+)
+from sightline.planet.recent import Recent
 from sightline.planet.world.assembly import World
 from sightline.planet.world.globe import Climate, climate_steps
 from sightline.planet.world.hashing import number
 from sightline.planet.world.lattice import (
+    CELL_M,
     CELLS,
     Frame,
     latlng_of_vectors,
@@ -38,7 +50,14 @@ VIEW_M = 128.0
 _FARTHEST_M = 2000.0
 _CORES = (0.5, 1, 2, 4, 8)
 _SHADOWS_M = 48.0
+_FINEST_M, _MOST_MISREGISTERED_M = 0.02, 50.0
+_FREE_MISREGISTRATION_M = 3.0  # room that the reach for shadows leaves
+_SMALLER = "Ask for several smaller pictures."
 _POLAR_DEGREES = 85.0
+_PLACES_KEPT = 4096
+
+_Window = tuple[int, float, float, float]
+"""Face, both lattice coordinates of the middle, and the reach in metres."""
 
 
 class Planet:
@@ -46,8 +65,8 @@ class Planet:
 
     Args:
         seed: Any integer; another seed is another planet.
-        cached: How many neighbourhoods are kept in memory (1 to 10 MB each). It changes speed
-            only, never an answer.
+        cached: How many neighbourhoods are kept in memory (1 to 10 MB each); one for a wide aerial
+            image counts for as many as its area. It changes speed only, never an answer.
         core_cells: Places in one square of so many cells of 64 m share a neighbourhood: 0.5, the
             default, is best for places far apart, 4 for many places in one town. Pictures of two
             settings show the same place and agree but for rounding.
@@ -57,24 +76,20 @@ class Planet:
     """
 
     def __init__(self, seed: int = 0, *, cached: int = 48, core_cells: float = 0.5) -> None:
-        if not isinstance(seed, int) or isinstance(seed, bool):
-            raise UsageError(
-                f"seed must be an integer. Got {seed!r}.", hint="0 is the usual planet."
-            )
-        if cached < 1:
-            raise UsageError(
-                f"cached must be at least 1. Got {cached!r}.", hint="48 is the default."
-            )
+        self.seed = checked_whole("seed", seed, hint="0 is the usual planet.")
+        kept = checked_whole("cached", cached, 1, hint="48 is the default.")
         if core_cells not in _CORES:
             raise UsageError(
                 f"core_cells must be one of {', '.join(map(str, _CORES))}. Got {core_cells!r}.",
                 hint="0.5 is the default.",
             )
-        self.seed = seed
         self._core_cells = float(core_cells)
-        self.world = World(seed)
-        self._cached = cached
-        self._cache: OrderedDict[tuple[int, float, float, float], Neighbourhood] = OrderedDict()
+        self.world = World(self.seed)
+        self._windows: Recent[_Window, Neighbourhood] = Recent(kept, self._size)
+        self._located: Recent[tuple[float, float, float], tuple[_Window, tuple[float, float]]] = (
+            Recent(_PLACES_KEPT)
+        )
+        self._climates: Recent[tuple[float, float], Climate] = Recent(_PLACES_KEPT)
 
     def neighbourhood(
         self, latlng: Sequence[float], reach_m: float = VIEW_M
@@ -93,43 +108,39 @@ class Planet:
 
         Raises:
             CoordinateError: The place is out of range.
-            UsageError: ``reach_m`` is not in (0, 2000].
+            UsageError: ``reach_m`` is not from 1 to 2000.
         """
-        if not 0 < reach_m <= _FARTHEST_M:
-            raise UsageError(
-                f"reach_m must be in (0, {_FARTHEST_M:g}]. Got {reach_m!r}.",
-                hint="Ask for several smaller pictures.",
-            )
-        place = as_coordinates([latlng[0], latlng[1]], name="latlng")
-        vector = vectors_of_latlng(place)
+        reach_m = checked_number("reach_m", reach_m, 1.0, _FARTHEST_M, hint=_SMALLER)
+        place = checked_place(latlng)
+        window, here = self._located.get((*place, reach_m), lambda: self._locate(place, reach_m))
+        return self._windows.get(window, lambda: self.world.neighbourhood(*window)), here
+
+    def _locate(
+        self, place: tuple[float, float], reach_m: float
+    ) -> tuple[_Window, tuple[float, float]]:
+        """Return the window that a place gets, and the place in its metres."""
+        vector = vectors_of_latlng([place])
         faces, all_a, all_b = lattice_of(vector)
         face, a, b = int(faces[0]), float(all_a[0]), float(all_b[0])
         half = 0.0
-        if abs(float(place[0, 0])) < _POLAR_DEGREES:
+        if abs(place[0]) < _POLAR_DEGREES:
             # At the poles north turns within a cell; there each place gets its own.
             a, b = self._core_middle(a), self._core_middle(b)
             half = self._core_cells / 2.0
         frame = Frame.at(face, a, b)
         east, north = (float(part) for part in frame.metres(vector)[0])
         wanted = math.ceil((reach_m + half * _widest(frame)) / 8.0) * 8.0
-        return self._window(face, a, b, wanted), (east, north)
+        return (face, a, b, wanted), (east, north)
+
+    def _size(self, window: _Window) -> float:
+        """Return how much memory a window takes, in windows of the usual reach."""
+        sides = window[3] / (VIEW_M + self._core_cells * CELL_M)
+        return max(1.0, sides * sides)
 
     def _core_middle(self, coordinate: float) -> float:
         """Return the middle of the square of cells that share a neighbourhood, along one axis."""
         last = int(CELLS / self._core_cells) - 1
         return (min(math.floor(coordinate / self._core_cells), last) + 0.5) * self._core_cells
-
-    def _window(self, face: int, a: float, b: float, reach_m: float) -> Neighbourhood:
-        key = (face, a, b, reach_m)
-        found = self._cache.get(key)
-        if found is None:
-            found = self.world.neighbourhood(face, a, b, reach_m)
-            self._cache[key] = found
-            if len(self._cache) > self._cached:
-                self._cache.popitem(last=False)
-        else:
-            self._cache.move_to_end(key)
-        return found
 
     def photo(
         self,
@@ -138,7 +149,7 @@ class Planet:
         fov_degrees: float = 90.0,
         size: tuple[int, int] = (224, 224),
         when: datetime | None = None,
-        weather: Weather | None = None,
+        weather: Weather | str | None = None,
         *,
         camera_height_m: float = 2.2,
         tilt_degrees: float = 0.0,
@@ -152,14 +163,14 @@ class Planet:
         Args:
             latlng: Where the camera stands, degrees.
             heading_degrees: Where its centre looks, clockwise from north.
-            fov_degrees: Horizontal angle of view.
+            fov_degrees: Horizontal angle of view, more than 0 and less than 175.
             size: (width, height) in pixels.
-            when: A time that knows its zone; None draws one by ``key``.
-            weather: None draws it from the climate by ``key``.
-            camera_height_m: Of the lens above the ground.
-            tilt_degrees: Upward tilt.
-            roll_degrees: Clockwise roll.
-            distortion: First radial coefficient of the lens.
+            when: A time that knows its zone, of the years 1900 to 2100; None draws one by ``key``.
+            weather: A `Weather` or its name; None draws it from the climate by ``key``.
+            camera_height_m: Of the lens above the ground, 0.2 to 120.
+            tilt_degrees: Upward tilt, -90 to 90.
+            roll_degrees: Clockwise roll, -180 to 180.
+            distortion: First radial coefficient of the lens, -0.3 to 0.3; negative is a barrel.
             panorama: Equirectangular over 360°, in place of ``fov_degrees``.
             key: Decides what is left to chance; by default the place does.
 
@@ -174,13 +185,13 @@ class Planet:
         from sightline.planet.ground.camera import Camera
 
         camera = Camera(
-            size,
-            fov_degrees,
-            heading_degrees,
-            camera_height_m,
-            tilt_degrees,
-            roll_degrees,
-            distortion,
+            checked_size(size),
+            checked_number("fov_degrees", fov_degrees, hint="90 is usual."),
+            checked_number("heading_degrees", heading_degrees, hint="0 is north, 90 east."),
+            checked_number("camera_height_m", camera_height_m, 0.2, 120.0, hint="2.2 is usual."),
+            checked_number("tilt_degrees", tilt_degrees, hint="0 is level."),
+            checked_number("roll_degrees", roll_degrees, hint="0 is level."),
+            checked_number("distortion", distortion, hint="0 is a lens without distortion."),
             panorama,
         )
         around, standpoint = self.neighbourhood(latlng)
@@ -192,7 +203,7 @@ class Planet:
         latlng: Sequence[float],
         size: tuple[int, int] = (512, 128),
         when: datetime | None = None,
-        weather: Weather | None = None,
+        weather: Weather | str | None = None,
         *,
         heading_degrees: float = 0.0,
         camera_height_m: float = 2.2,
@@ -226,13 +237,15 @@ class Planet:
 
         Args:
             latlng: Its middle, degrees.
-            metres_per_pixel: Side of a pixel on the ground.
+            metres_per_pixel: Side of a pixel on the ground, at least 0.02; the longer side of the
+                picture is at most 3,904 m.
             size: (width, height) in pixels.
-            season: In which it was taken, in place of ``when``.
-            when: A time that knows its zone; None draws one by ``key``.
-            year: The year of ``season``.
+            season: In which it was taken, a `Season` or its name, in place of ``when``.
+            when: A time that knows its zone, of the years 1900 to 2100; None draws one by ``key``.
+            year: The year of ``season``, 1900 to 2100; None draws one by ``key``.
             key: Decides what is left to chance; by default the place does.
-            misregistration_m: The most by which it lies off its place.
+            misregistration_m: The most by which it lies off its place in each direction, 0 to 50;
+                0.6 by default.
 
         Returns:
             uint8 (height, width, 3), RGB.
@@ -244,28 +257,34 @@ class Planet:
         from sightline.planet.looks.moment import Weather
         from sightline.planet.overhead import aerial
 
-        if not (metres_per_pixel > 0 and min(size) >= 1):
+        size = checked_size(size)
+        side = checked_number("metres_per_pixel", metres_per_pixel, hint="0.5 is usual.")
+        half_m = 0.5 * side * max(size)
+        if not (side >= _FINEST_M and half_m + _SHADOWS_M <= _FARTHEST_M):
             raise UsageError(
-                f"metres_per_pixel and size must be positive. Got {metres_per_pixel!r}, {size!r}.",
-                hint="0.5 m and (224, 224) are usual.",
+                f"metres_per_pixel must be at least {_FINEST_M:g}, and the picture's longer side "
+                f"at most {2 * (_FARTHEST_M - _SHADOWS_M):g} m. Got {side:g} and {size!r} pixels.",
+                hint=_SMALLER,
             )
-        half_m = 0.5 * metres_per_pixel * max(size)
-        around, centre = self.neighbourhood(latlng, max(half_m + _SHADOWS_M, VIEW_M))
-        if season is not None:
-            moment = self._in_season(latlng, season, year, key)
-        else:
-            moment = self.moment(latlng, when, Weather.CLEAR if when is None else None, key=key)
-        if misregistration_m is None:
-            misregistration_m = aerial.MISREGISTRATION_M
-        return aerial.render(
-            around, centre, metres_per_pixel, size, moment, misregistration_m=misregistration_m
+        off_m = aerial.MISREGISTRATION_M if misregistration_m is None else misregistration_m
+        off_m = checked_number(
+            "misregistration_m", off_m, 0.0, _MOST_MISREGISTERED_M, hint="0 is none."
         )
+        checked_season(season, when, year)
+        reach_m = half_m + _SHADOWS_M + max(0.0, off_m - _FREE_MISREGISTRATION_M)
+        around, centre = self.neighbourhood(latlng, min(max(reach_m, VIEW_M), _FARTHEST_M))
+        # Nobody flies in bad weather; where no hour is given, nor under a low sun.
+        if when is not None:
+            moment = self.moment(latlng, when, Weather.CLEAR, key=key)
+        else:
+            moment = self._of_survey(latlng, season, year, key)
+        return aerial.render(around, centre, side, size, moment, misregistration_m=off_m)
 
     def moment(
         self,
         latlng: Sequence[float],
         when: datetime | None = None,
-        weather: Weather | None = None,
+        weather: Weather | str | None = None,
         *,
         key: int | None = None,
     ) -> Moment:
@@ -274,21 +293,30 @@ class Planet:
 
         place, climate, drawn = self._at(latlng, key)
         return Moment.of(
-            place, when, weather, drawn, temperature=climate.temperature, humidity=climate.humidity
+            place,
+            None if when is None else checked_time(when),
+            None if weather is None else checked_weather(weather),
+            drawn,
+            temperature=climate.temperature,
+            humidity=climate.humidity,
         )
 
-    def _in_season(
-        self, latlng: Sequence[float], season: Season | str, year: int | None, key: int | None
+    def _of_survey(
+        self,
+        latlng: Sequence[float],
+        season: Season | str | None,
+        year: int | None,
+        key: int | None,
     ) -> Moment:
-        from sightline.planet.looks.moment import Moment, Weather
+        from sightline.planet.looks.moment import Moment
 
         place, climate, drawn = self._at(latlng, key)
-        return Moment.in_season(
+        return Moment.of_survey(
             place,
+            None,
             season,
+            drawn,
             year=year,
-            weather=Weather.CLEAR,
-            key=drawn,
             temperature=climate.temperature,
             humidity=climate.humidity,
         )
@@ -297,16 +325,19 @@ class Planet:
         self, latlng: Sequence[float], key: int | None
     ) -> tuple[tuple[float, float], Climate, int]:
         """Return the checked place, its climate, and the key given or made from the place."""
-        place = as_coordinates([latlng[0], latlng[1]], name="latlng")
-        where = (float(place[0, 0]), float(place[0, 1]))
+        where = checked_place(latlng)
         if key is None:
             scaled = (round(where[0] * 1e7), round(where[1] * 1e7))
             key = number(self.seed, *scaled)
-        return where, self.climate(where), key
+        return where, self.climate(where), checked_key(key)
 
     def climate(self, latlng: Sequence[float]) -> Climate:
         """Return the climate of a place."""
-        weather = self.world.globe.weather(_vectors([latlng[0], latlng[1]]))
+        place = checked_place(latlng)
+        return self._climates.get(place, lambda: self._climate(place))
+
+    def _climate(self, place: tuple[float, float]) -> Climate:
+        weather = self.world.globe.weather(vectors_of_latlng([place]))
         return Climate.of_step(int(climate_steps(weather.temperature, weather.humidity)[0]))
 
     def elevation(self, latlng: ArrayLike) -> FloatArray:
@@ -321,13 +352,32 @@ class Planet:
         return np.where(relief.coast_m > 0.0, people_per_km2(density), 0.0)
 
     def towns_near(self, latlng: Sequence[float], within_m: float = 20_000.0) -> Towns:
-        """Return the settlements whose built-up land reaches to within a distance of a place."""
-        return self.world.settlements.around(_vectors([latlng[0], latlng[1]]), within_m)
+        """Return the settlements whose built-up land reaches to within a distance of a place.
+
+        Args:
+            latlng: Degrees.
+            within_m: The distance, 0 to 1,000,000 m.
+
+        Raises:
+            CoordinateError: The place is out of range.
+            UsageError: ``within_m`` is.
+        """
+        vector = vectors_of_latlng([checked_place(latlng)])
+        return self.world.settlements.around(vector, checked_search(within_m))
 
     def landmarks_near(self, latlng: Sequence[float], within_m: float = 2_000.0) -> list[Landmark]:
-        """Return the famous places within a distance, the most famous first."""
-        vector = _vectors([latlng[0], latlng[1]])
-        found = self.world.settlements.landmarks(vector, within_m)
+        """Return the famous places within a distance, the most famous first.
+
+        Args:
+            latlng: Degrees.
+            within_m: The distance, 0 to 1,000,000 m.
+
+        Raises:
+            CoordinateError: The place is out of range.
+            UsageError: ``within_m`` is.
+        """
+        vector = vectors_of_latlng([checked_place(latlng)])
+        found = self.world.settlements.landmarks(vector, checked_search(within_m))
         centres = found.centres()
         offset = centres - vector
         square = offset * offset
@@ -359,13 +409,11 @@ class Planet:
             CoordinateError: The place is out of range.
             UsageError: ``within_m`` is.
         """
-        if not 0 < within_m <= VIEW_M:
-            raise UsageError(
-                f"within_m must be in (0, {VIEW_M:g}]. Got {within_m!r}.",
-                hint="Ask around several places to look farther.",
-            )
+        within_m = checked_number(
+            "within_m", within_m, 0.0, VIEW_M, hint="Ask around several places to look farther."
+        )
         around, here = self.neighbourhood(latlng)
-        return street_near(around, here, key, within_m)
+        return street_near(around, here, checked_key(key), within_m)
 
 
 def _vectors(latlng: ArrayLike) -> FloatArray:

@@ -28,7 +28,6 @@ from sightline.planet.world.lattice import (
     CELL_M,
     CELLS,
     lattice_of,
-    on_chart,
     vectors_of,
     vectors_of_latlng,
 )
@@ -63,6 +62,7 @@ _CHOSEN_TOWNS = 40
 _SUPERBLOCKS_OF_TOWN = 3
 _WORLD_BATCH = 256
 _MOST_BARREN = 4000
+_LARGEST_COUNTRY = 0.35  # of the Earth's radius, some 2,200 km: no town of it is farther away
 _LOOKED_AT = 48
 
 
@@ -157,10 +157,10 @@ class Region:
     def _source(self, *, foreign: bool) -> Iterator[list[Area]]:
         if self._difficulty.span == "world":
             return self._of_world()
-        country = self._foreign_country() if foreign else self._home_country()
+        home = self._foreign() if foreign else self._metropolises().rows(np.arange(1))
         if self._difficulty.span == "town":
-            return self._of_towns(self._metropolises_of(country) if foreign else None)
-        return self._of_country(country)
+            return self._of_towns(self._metropolises_of(home) if foreign else None)
+        return self._of_country(home)
 
     def _metropolises(self) -> Towns:
         """All metropolises, the chosen one first, then by population."""
@@ -173,9 +173,9 @@ class Region:
         first = self._collection % min(_CHOSEN_TOWNS, len(order))
         return towns.rows(np.roll(order, -first))
 
-    def _metropolises_of(self, country: int) -> Towns:
-        towns = self._metropolises()
-        return towns.rows(self._countries.pairs(towns.centre)[0] == np.uint32(country))
+    def _metropolises_of(self, home: Towns) -> Towns:
+        towns, country = self._metropolises(), self._countries.pairs(home.centre)[0]
+        return towns.rows(self._countries.pairs(towns.centre)[0] == country)
 
     def _of_towns(self, towns: Towns | None) -> Iterator[list[Area]]:
         towns = self._metropolises() if towns is None else towns
@@ -189,10 +189,14 @@ class Region:
         for start in range(0, len(corners), _LOOKED_AT):
             yield self._good(corners[start : start + _LOOKED_AT], URBAN_DENSITY)
 
-    def _of_country(self, wanted: int) -> Iterator[list[Area]]:
-        """A few superblocks of each town of the country, then a few more of each."""
+    def _of_country(self, home: Towns) -> Iterator[list[Area]]:
+        """A few superblocks of each town of a metropolis's country, then a few more of each."""
         towns = Towns.join([self._settlements.metropolises, self._settlements.towns])
+        offset = towns.centre - home.centre
+        square = offset[:, 0] ** 2 + offset[:, 1] ** 2 + offset[:, 2] ** 2
+        towns = towns.rows(square <= _LARGEST_COUNTRY**2)
         country, _ = self._countries.pairs(towns.centre)
+        wanted = int(self._countries.pairs(home.centre)[0][0])
         mine = np.flatnonzero(country == np.uint32(wanted))
         words = mixed_keys(_TOWN, self._collection, towns.key[mine].astype(np.int64))
         towns = towns.rows(mine[np.argsort(words, kind="stable")])
@@ -205,11 +209,8 @@ class Region:
             if not found_any:
                 return
 
-    def _home_country(self) -> int:
-        return int(self._countries.pairs(self._metropolises().centre[:1])[0][0])
-
-    def _foreign_country(self) -> int:
-        """The country of the largest metropolis that is of another country and biome than home."""
+    def _foreign(self) -> Towns:
+        """The largest metropolis that is of another country and biome than home."""
         towns = self._metropolises()
         country, _ = self._countries.pairs(towns.centre)
         weather = self._globe.weather(towns.centre)
@@ -225,7 +226,7 @@ class Region:
                 f"The planet of seed {self._seed} has one kind of country with a metropolis only.",
                 hint="Choose another seed.",
             )
-        return int(country[other[0]])
+        return towns.rows(other[:1])
 
     def _of_world(self) -> Iterator[list[Area]]:
         """One area for each place that is drawn, wherever on the planet."""
@@ -321,9 +322,3 @@ def _margin(tile_m: float, offset_m: float) -> int:
             hint="Choose a smaller size or finer resolution.",
         )
     return margin
-
-
-def area_of(latlng: tuple[float, float], face: int) -> tuple[int, int]:
-    """The superblock that holds a place, on a face's chart."""
-    a, b = on_chart(face, vectors_of_latlng(np.array([latlng])))
-    return int(a[0] // SUPERBLOCK), int(b[0] // SUPERBLOCK)

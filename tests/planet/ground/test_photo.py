@@ -156,3 +156,38 @@ def test_standpoints_at_the_edge_are_refused(place: tuple[float, float]) -> None
     with pytest.raises(UsageError, match="standpoint must lie") as caught:
         ground.render(town(), place, _SMALL, noon())
     assert "190 m" in caught.value.message
+
+
+@pytest.mark.parametrize("weather", [Weather.CLEAR, Weather.RAIN])
+@pytest.mark.parametrize(
+    "camera",
+    [
+        Camera(size=(96, 97), tilt_degrees=3),
+        Camera(size=(97, 96), tilt_degrees=-35, roll_degrees=8),
+        Camera(size=(96, 64), tilt_degrees=2, distortion=-0.2),
+        Camera(size=(96, 64), distortion=0.3),
+        Camera(size=(96, 48), panorama=True, roll_degrees=4),
+    ],
+)
+def test_what_a_picture_leaves_out_need_not_be_painted(
+    monkeypatch: pytest.MonkeyPatch, camera: Camera, weather: Weather
+) -> None:
+    moment = noon(weather=weather)
+    assert (moment.wetness > 0.1) is (weather is Weather.RAIN)
+    picture = _photo(camera, moment)
+
+    def everything(relief, boxes, rays, owners, shown):  # type: ignore[no-untyped-def]
+        assert shown is not None
+        return sort_pixels(relief, boxes, rays, owners)
+
+    monkeypatch.setattr(ground, "sort_pixels", everything)
+    np.testing.assert_array_equal(picture, _photo(camera, moment))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 33])
+def test_narrow_photos_are_cut_from_no_others(width: int) -> None:
+    for tilt in (0.0, 5.0):
+        picture = _photo(Camera(size=(width, 40), fov_degrees=4.0, tilt_degrees=tilt - 10))
+        assert picture.shape == (40, width, 3)
+        # No pixel was left out: the ground before the camera is nowhere black.
+        assert picture.max(axis=2).min() > 5

@@ -11,6 +11,7 @@ import pytest
 from tests.planet.scenes import noon, origin, town, world
 
 from sightline.planet.looks import surface
+from sightline.planet.looks.field_reading import fields_at
 from sightline.planet.looks.moment import Moment, Weather
 from sightline.planet.looks.plots import PLOTS, climate_at, plot_table
 from sightline.planet.world.contents import Material
@@ -26,6 +27,7 @@ from sightline.planet.world.ground_raster import (
     TO_END,
     WATER,
 )
+from sightline.planet.world.lattice import Frame, lattice_of, vectors_of_latlng
 from sightline.planet.world.neighbourhood import Neighbourhood
 
 GRASS_GREEN_OVER_BLUE = 1.2
@@ -100,7 +102,7 @@ def test_colours_come_as_planes_with_the_fields_they_were_made_of() -> None:
     assert colours.T.flags.c_contiguous
     assert np.isfinite(colours).all()
     assert -0.05 < colours.min() <= colours.max() < 1.3
-    np.testing.assert_array_equal(fields, town().ground.sample(east, north))
+    np.testing.assert_array_equal(fields, fields_at(town().ground, east, north))
 
 
 def test_points_do_not_depend_on_their_company() -> None:
@@ -353,3 +355,17 @@ def test_climate_is_looked_up_by_cell() -> None:
     fields = around.ground.sample(points[:, 0].copy(), points[:, 1].copy())
     expected = climate[fields[LATTICE_A].astype(int), fields[LATTICE_B].astype(int)]
     np.testing.assert_array_equal(climate_at(two, points), expected)
+
+
+def test_furrows_lie_where_they_lie_whatever_cell_a_window_begins_with() -> None:
+    face, a, b = (part[0] for part in lattice_of(vectors_of_latlng([(-12.12607, -81.58341)])))
+    first = world().neighbourhood(int(face), float(a), float(b), 60.0)
+    second = world().neighbourhood(int(face), float(a) + 1.5, float(b) - 2.5, 250.0)
+    assert (first.cells.i0, first.cells.j0) != (second.cells.i0, second.cells.j0)
+    assert int(Material.FIELD) in first.cells.material
+    east, north = grid(60)
+    vectors = Frame.at(int(face), float(a), float(b)).vectors(np.stack([east, north], axis=1))
+    there = Frame.at(int(face), float(a) + 1.5, float(b) - 2.5).metres(vectors).astype(np.float32)
+    here, _ = surface.colour(first, east, north, 0.4, noon())
+    same, _ = surface.colour(second, there[:, 0].copy(), there[:, 1].copy(), 0.4, noon())
+    assert (np.abs(here - same).max(axis=1) > 0.05).mean() < 1e-3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sightline.errors import UsageError
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.floating]
 
 _WIDEST_LEVEL_TANGENT = 2.6
 _OVERSAMPLING = 1.15
@@ -158,6 +159,27 @@ class Projection:
         tangents = np.tan(np.clip(azimuths, -1.5607, 1.5607))
         return np.asarray(tangents * np.float32(self.focal) + self._centre_column, np.float32)
 
+    @cached_property
+    def shown(self) -> NDArray[np.bool_] | None:
+        """Bool (height · width,), which pixels the picture shows; None where it is all of them."""
+        if self.warp is None:
+            return None
+        shown = np.zeros(self.width * self.height, np.bool_)
+        shown[self.warp] = True
+        return shown
+
+    def picture(self) -> NDArray[np.intp]:
+        """Return intp (h, w), the raster's pixel that each pixel of the picture shows."""
+        width, height = self.size
+        if self.warp is None:
+            return np.arange(width * height).reshape(height, width)
+        return self.warp.reshape(height, width)
+
+    @property
+    def last_mirrored_row(self) -> int:
+        """The last row that level water mirrors: a little below the horizon, for its ripples."""
+        return min(max(int(self.centre_row) + 2, 0), self.height - 1)
+
     @property
     def _centre_column(self) -> np.float32:
         return np.float32(0.5 - self.focal * math.tan(self.azimuths[0]))
@@ -241,24 +263,33 @@ def _warped(
 
 def _directions(
     size: tuple[int, int], fov_degrees: float, tilt: float, roll: float, distortion: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rays in the level frame of the heading: to the right, ahead, up; each (h, w)."""
+) -> tuple[Doubles, Doubles, Doubles]:
+    """Rays in the level frame of the heading: to the right, ahead, up.
+
+    What does not change along rows or columns has one of them: (h, w), (h, 1) or (1, w) each.
+    """
     width, height = size
-    x = (np.arange(width) + 0.5 - width / 2)[None, :]
-    y = (height / 2 - (np.arange(height) + 0.5))[:, None]
+    x = (np.arange(width, dtype=np.float64) + 0.5 - width / 2)[None, :]
+    y = (height / 2 - (np.arange(height, dtype=np.float64) + 0.5))[:, None]
+    right: Doubles
+    ahead: Doubles
+    up: Doubles
     if fov_degrees:
         focal = width / 2 / math.tan(math.radians(fov_degrees) / 2)
         # Brown's radial model, applied from the picture to the ideal plane.
-        scale = 1 + distortion * (x * x + y * y) * (4 / (width * width + height * height))
-        right, up = x * scale / focal, y * scale / focal
-        ahead = np.ones_like(scale)
+        right, up = x / focal, y / focal
+        if distortion:
+            scale = 1 + distortion * (x * x + y * y) * (4 / (width * width + height * height))
+            right, up = right * scale, up * scale
+        ahead = np.ones((1, 1))
     else:
         step = 2 * math.pi / width
         flat = np.cos(y * step)
         right, ahead = np.sin(x * step) * flat, np.cos(x * step) * flat
-        up = np.sin(y * step) + 0 * x
-    roll_cos, roll_sin = math.cos(math.radians(roll)), math.sin(math.radians(roll))
-    right, up = right * roll_cos + up * roll_sin, up * roll_cos - right * roll_sin
+        up = np.sin(y * step)
+    if roll:
+        roll_cos, roll_sin = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+        right, up = right * roll_cos + up * roll_sin, up * roll_cos - right * roll_sin
     tilt_cos, tilt_sin = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
     ahead, up = ahead * tilt_cos - up * tilt_sin, ahead * tilt_sin + up * tilt_cos
     return right, ahead, up
@@ -267,23 +298,24 @@ def _directions(
 def _warped_level(
     size: tuple[int, int],
     focal: float,
-    across: NDArray[np.float64],
-    rise: NDArray[np.float64],
+    across: Doubles,
+    rise: Doubles,
 ) -> Projection:
     left = math.floor(float(across.min()) * focal)
     top = math.floor(float(-rise.max()) * focal)
-    columns = np.floor(across * focal - left).astype(np.intp)
-    rows = np.floor(-rise * focal - top).astype(np.intp)
+    # Neither is negative, so that whole numbers are their floors.
+    columns = (across * focal - left).astype(np.intp)
+    rows = (-rise * focal - top).astype(np.intp)
     width, height = int(columns.max()) + 1, int(rows.max()) + 1
-    warp = (rows * width + columns).ravel()
+    warp = np.broadcast_to(rows * width + columns, (size[1], size[0])).ravel()
     return _perspective(focal, width, height, float(-left), float(-top), size, warp)
 
 
 def _warped_circle(
     size: tuple[int, int],
     around: int,
-    azimuths: NDArray[np.float64],
-    elevations: NDArray[np.float64],
+    azimuths: Doubles,
+    elevations: Doubles,
 ) -> Projection:
     """A raster of angles, cut to what is seen unless that is most of the circle."""
     step = 2 * math.pi / around
@@ -291,6 +323,7 @@ def _warped_circle(
     if float(np.abs(azimuths).max()) < 0.55 * math.pi:
         first = math.floor(float(azimuths.min()) / step) * step
         width = math.ceil((float(azimuths.max()) - first) / step) + 1
+    azimuths, elevations = np.broadcast_arrays(azimuths, elevations)
     top = math.floor(float(-elevations.max()) / step)
     rows = np.floor(-elevations / step - top).astype(np.intp)
     column = np.floor((azimuths - first) / step).astype(np.intp) % width

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +66,7 @@ def facade_plan(buildings: Buildings, styles: tuple[CountryStyle, ...]) -> Facad
     """
     chance = _Chances(buildings)
     habits = _Habits(styles, buildings.style)
-    plain = np.isin(buildings.kind, (BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL))
+    plain = _any_of(buildings.kind, BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL)
     floor_m = np.where(plain, buildings.eave_m, buildings.floor_m)
     floor_m = np.maximum(floor_m, np.float32(0.4)).astype(np.float32)
     floors = np.floor((buildings.eave_m + np.float32(0.05)) / floor_m).astype(np.int32)
@@ -94,7 +96,7 @@ def facade_plan(buildings: Buildings, styles: tuple[CountryStyle, ...]) -> Facad
         plain=plain,
         hedge=np.asarray(buildings.kind == BoxKind.HEDGE),
         dark_glass=np.where(
-            np.isin(buildings.use, (Use.TOWER, Use.WAREHOUSE)), np.float32(1), np.float32(0.25)
+            _any_of(buildings.use, Use.TOWER, Use.WAREHOUSE), np.float32(1), np.float32(0.25)
         ).astype(np.float32),
     )
 
@@ -104,9 +106,12 @@ class _Chances:
 
     def __init__(self, buildings: Buildings) -> None:
         self.key = noise.hashed(buildings.house.astype(np.int64), 0, 8400)
+        self._drawn: dict[int, Floats] = {}
 
     def __call__(self, draw: int) -> Floats:
-        return noise.fraction(self.key.astype(np.int64), draw, 8401)
+        if draw not in self._drawn:
+            self._drawn[draw] = noise.fraction(self.key.astype(np.int64), draw, 8401)
+        return self._drawn[draw]
 
 
 class _Habits:
@@ -122,29 +127,42 @@ class _Habits:
         return np.array([getattr(s, name) for s in self._styles], np.float32).take(self._rows, 0)
 
 
+def _any_of(kinds: NDArray[np.int8], *wanted: IntEnum) -> NDArray[np.bool_]:
+    """Return where small numbers are one of a few; `numpy.isin` costs ten times as much."""
+    return _wanted(wanted).take(kinds)
+
+
+@cache
+def _wanted(wanted: tuple[IntEnum, ...]) -> NDArray[np.bool_]:
+    table = np.zeros(128, np.bool_)
+    table[[int(each) for each in wanted]] = True
+    return table
+
+
+def _nearest(steps: tuple[float, ...], values: Floats) -> NDArray[np.intp]:
+    apart = np.abs(np.array(steps, np.float32) - values[:, None])
+    return np.asarray(apart.argmin(axis=1))
+
+
 class _Tiles:
     def __init__(self, buildings: Buildings, habits: _Habits, chance: _Chances) -> None:
         self.buildings, self.habits, self.chance = buildings, habits, chance
         self.use, self.kind = buildings.use, buildings.kind
-        self.home = np.isin(self.use, (Use.DETACHED, Use.ROW, Use.FARM))
+        self.home = _any_of(self.use, Use.DETACHED, Use.ROW, Use.FARM)
         self.outside = self.kind == BoxKind.FENCE
         self.shed = (self.kind == BoxKind.SHED) | (self.use == Use.OUTBUILDING)
+        fenced = np.where(self.kind == BoxKind.HEDGE, Tile.BLANK, Tile.COPED)
+        wire = habits.value("fence") == FenceKind.WIRE
+        self._fenced = np.where(self.outside, np.where(wire, Tile.WIRE, Tile.FENCE), fenced)
+        self._plain = _any_of(self.kind, BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL)
+        self._width = _nearest(WIDTHS, buildings.window_width)
+        self._height = _nearest(HEIGHTS, buildings.window_height)
 
     def numbers(self, kind: NDArray[np.integer], ground: bool) -> Numbers:
         """Tile numbers; what has no floors keeps its own tile everywhere."""
-        fenced = np.where(self.kind == BoxKind.HEDGE, Tile.BLANK, Tile.COPED)
-        wire = self.habits.value("fence") == FenceKind.WIRE
-        fenced = np.where(self.outside, np.where(wire, Tile.WIRE, Tile.FENCE), fenced)
-        plain = np.isin(self.kind, (BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL))
-        kind = np.where(plain, fenced, kind)
-        width = np.abs(np.array(WIDTHS, np.float32) - self.buildings.window_width[:, None]).argmin(
-            axis=1
-        )
-        height = np.abs(
-            np.array(HEIGHTS, np.float32) - self.buildings.window_height[:, None]
-        ).argmin(axis=1)
-        footed = np.full(len(kind), ground) & ~plain
-        return tile_number(kind, width, height, footed.astype(np.int32))
+        kind = np.where(self._plain, self._fenced, kind)
+        footed = np.full(len(kind), ground) & ~self._plain
+        return tile_number(kind, self._width, self._height, footed.astype(np.int32))
 
     def upper(self) -> Numbers:
         pane = np.where(self.chance(1) < 0.5, Tile.PANE, Tile.CROSS)
@@ -168,7 +186,7 @@ class _Tiles:
         return np.asarray(np.where(flats & (upper < Tile.BLANK), Tile.FRENCH, upper), np.int32)
 
     def ground(self, upper: Numbers) -> Numbers:
-        trade = np.isin(self.use, (Use.ROW, Use.APARTMENT, Use.TOWER)) & (
+        trade = _any_of(self.use, Use.ROW, Use.APARTMENT, Use.TOWER) & (
             self.chance(7) < np.where(self.use == Use.ROW, 0.22, 0.5)
         )
         shop = np.where(self.chance(8) < 0.3, Tile.AWNING, Tile.SHOP)
@@ -178,7 +196,7 @@ class _Tiles:
 
     def special(self, upper: Numbers) -> Numbers:
         del upper
-        door = np.where(np.isin(self.use, (Use.APARTMENT, Use.TOWER)), Tile.ENTRANCE, Tile.DOOR)
+        door = np.where(_any_of(self.use, Use.APARTMENT, Use.TOWER), Tile.ENTRANCE, Tile.DOOR)
         door = np.where(self.use == Use.LANDMARK, Tile.ENTRANCE, door)
         door = np.where(self.use == Use.WAREHOUSE, Tile.ROLLER, door)
         barn = (self.use == Use.FARM) & (self.chance(9) < 0.5)
@@ -212,7 +230,7 @@ class _Tiles:
         return np.asarray(np.where(self.outside, Finish.PLASTER, kind), np.int32)
 
     def roof_finish(self) -> Numbers:
-        seams = (self.chance(14) < 0.15) | np.isin(self.use, (Use.FARM, Use.WAREHOUSE)) | self.shed
+        seams = (self.chance(14) < 0.15) | _any_of(self.use, Use.FARM, Use.WAREHOUSE) | self.shed
         kind = np.where(seams, Finish.SEAMS, Finish.ROOF_TILES)
         kind = np.where(self.buildings.roof == RoofKind.FLAT, Finish.GRAVEL, kind)
         return np.asarray(np.where(self.kind == BoxKind.HEDGE, Finish.LEAVES, kind), np.int32)

@@ -42,13 +42,15 @@ class Surroundings:
     @classmethod
     def of(cls, neighbourhood: Neighbourhood, east: float, north: float) -> Surroundings:
         """Look up the cell in which a camera stands."""
-        fields = neighbourhood.ground.sample(
-            np.array([east], np.float32), np.array([north], np.float32)
-        )[:, 0]
+        place = np.array([east], np.float32), np.array([north], np.float32)
+        first, second = (
+            int(neighbourhood.ground.sample_one(field, *place)[0])
+            for field in (LATTICE_A, LATTICE_B)
+        )
         cells = neighbourhood.cells
         rows, columns = cells.material.shape
-        row = min(max(int(fields[LATTICE_A]), 0), rows - 1)
-        column = min(max(int(fields[LATTICE_B]), 0), columns - 1)
+        row = min(max(first, 0), rows - 1)
+        column = min(max(second, 0), columns - 1)
         return cls(
             int(cells.climate[row, column]),
             float(cells.density[row, column]),
@@ -97,7 +99,7 @@ def paint_far(
     palette: Palette,
     around: Surroundings,
     shade: Floats,
-    step: NDArray[np.int32],
+    step: NDArray[np.uint8],
     pixels: Indices,
     distance: Floats,
 ) -> None:
@@ -112,7 +114,7 @@ def paint_far(
         palette: Of the neighbourhood's climates.
         around: Of the camera.
         shade: From `relief_light`.
-        step: int32 (n,), the line of relief that each pixel sees.
+        step: uint8 (n,), the line of relief that each pixel sees.
         pixels: (n,) flat pixels.
         distance: (n,) metres.
     """

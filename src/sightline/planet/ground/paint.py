@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
+_LEAST_MIRROR, _WATER_FROM_M = 0.05, -0.1
 _NEAR_EYES = 4.2  # heights of the eye: how far the near ground reaches
+
+
+def may_mirror(neighbourhood: Neighbourhood, moment: Moment) -> bool:
+    """Return whether some ground may mirror what stands above it: wet roads or water."""
+    return _road_mirror(moment) > _LEAST_MIRROR or bool(
+        (neighbourhood.ground.columns_of[WATER] < _WATER_FROM_M).any()
+    )
+
+
+def _road_mirror(moment: Moment) -> float:
+    return 0.75 * moment.wetness * (1 - moment.snow)
 
 
 def paint_ground(
@@ -72,9 +84,11 @@ def paint_ground(
             planes, view, land, light, moment, palette, around, shade, step,
             pixels.take(far), distance.take(far),
         )  # fmt: skip
+    middle, before, after = _between(view, pixels, distance)
+    later = np.zeros(planes.shape[1], np.bool_)
+    later[middle] = True
     close = distance < np.float32(RANGE_M)
-    between = _between(view, pixels, distance)
-    close[between] = False
+    close &= ~later.take(pixels)
     near = close.nonzero()[0]
     if not len(near):
         return near, np.zeros(0, np.float32)
@@ -82,35 +96,50 @@ def paint_ground(
     wet, share = _paint_near(
         planes, neighbourhood, view, light, moment, shadows, lamps, chosen, distance.take(near)
     )
-    return _fill_between(planes, pixels.take(between), wet, share)
+    return _fill_between(planes, middle, before, after, wet, share)
 
 
-def _between(view: Viewpoint, pixels: Indices, distance: Floats) -> Indices:
-    """Which ground pixels lie between two others of the near ground, in odd columns.
+def _between(
+    view: Viewpoint, pixels: Indices, distance: Floats
+) -> tuple[Indices, Indices, Indices]:
+    """Which ground pixels lie between two others of the near ground, in the picture's odd columns.
 
     The ground close to the camera takes most of a photo and little of the place, so its odd columns
     are the mean of their neighbours.
+
+    Returns:
+        Those pixels, and the pixels that the picture shows to the left and to the right of each.
     """
     projection = view.projection
-    ground = np.zeros(projection.width * projection.height + 1, np.bool_)
-    ground[pixels] = True
-    column = projection.columns.take(pixels)
-    odd = (column & 1).astype(np.bool_)
-    odd &= distance < np.float32(_NEAR_EYES * -view.foot)
-    odd &= column < projection.width - 1
-    chosen = odd.nonzero()[0]
-    place = pixels.take(chosen)
-    both = ground.take(place - 1)
-    both &= ground.take(place + 1)
-    return chosen.take(both.nonzero()[0])
+    sort = np.zeros(projection.width * projection.height, np.uint8)
+    sort[pixels] = 1
+    sort[pixels.take((distance < np.float32(_NEAR_EYES * -view.foot)).nonzero()[0])] = 2
+    picture = projection.picture()
+    seen = sort.take(picture)
+    odd = (picture.shape[1] - 1) // 2  # columns between two even ones
+    before, here, after = ((slice(None), slice(n, n + 2 * odd, 2)) for n in range(3))
+    between = seen[here] == 2
+    between &= seen[before] > 0
+    between &= seen[after] > 0
+    found = picture[here][between], picture[before][between], picture[after][between]
+    if projection.warp is None:
+        return found
+    # Where the raster is coarser than the picture, a neighbour may itself be left out.
+    sort[found[0]] = 0
+    safe = (np.minimum(sort.take(found[1]), sort.take(found[2])) > 0).nonzero()[0]
+    return found[0].take(safe), found[1].take(safe), found[2].take(safe)
 
 
 def _fill_between(
-    planes: Floats, pixels: Indices, wet: Indices, share: Floats
+    planes: Floats,
+    pixels: Indices,
+    before: Indices,
+    after: Indices,
+    wet: Indices,
+    share: Floats,
 ) -> tuple[Indices, Floats]:
     if not len(pixels):
         return wet, share
-    before, after = pixels - 1, pixels + 1
     for plane in planes:
         value = plane.take(before)
         value += plane.take(after)
@@ -187,11 +216,10 @@ def _mirrors(
     moment: Moment, pixels: Indices, tangent: Floats, fields: Floats
 ) -> tuple[Indices, Floats]:
     """Wet roads and water, more so at grazing angles (Schlick's approximation)."""
-    wet = moment.wetness * (1 - moment.snow)
-    water = fields[WATER] < -0.1
-    share = (fields[ROAD_EDGE] < 0.3) * np.float32(0.75 * wet)
+    water = fields[WATER] < _WATER_FROM_M
+    share = (fields[ROAD_EDGE] < 0.3) * np.float32(_road_mirror(moment))
     share = np.where(water, np.float32(0.95), share)
-    chosen = np.flatnonzero(share > 0.05)
+    chosen = np.flatnonzero(share > _LEAST_MIRROR)
     if not len(chosen):
         return chosen, np.zeros(0, np.float32)
     sine = np.minimum(-tangent.take(chosen), 1)

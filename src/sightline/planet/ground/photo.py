@@ -14,7 +14,7 @@ from sightline.planet.ground.facades import paint_roofs, paint_walls
 from sightline.planet.ground.far_land import RANGE_M
 from sightline.planet.ground.far_paint import Surroundings
 from sightline.planet.ground.lamplight import Lamps, paint_glare
-from sightline.planet.ground.paint import paint_ground
+from sightline.planet.ground.paint import may_mirror, paint_ground
 from sightline.planet.ground.precipitation import fall, mirror
 from sightline.planet.ground.rays import cast
 from sightline.planet.ground.relief import march
@@ -104,8 +104,13 @@ def _paint(
     shadows = _shadows(neighbourhood, view, camera, moment, light, standing)
     lamps = _lamps(neighbourhood, view, moment, around)
     relief = march(view, made.land.heights(around.cover_m))
-    seen = sort_pixels(relief, boxes, *cast(view, boxes))
-    planes = np.empty((3, projection.width * projection.height), np.float32)
+    shown = projection.shown
+    if shown is not None and may_mirror(neighbourhood, moment):
+        # What the picture leaves out may still be seen in a mirror.
+        shown = shown.copy()
+        shown[: projection.width * (projection.last_mirrored_row + 1)] = True
+    seen = sort_pixels(relief, boxes, *cast(view, boxes), shown)
+    planes = np.zeros((3, projection.width * projection.height), np.float32)
     paint_sky(planes, view, light, moment, seen.sky)
     wet, share = paint_ground(
         planes, neighbourhood, view, relief, made.land, light, moment, colours, around,

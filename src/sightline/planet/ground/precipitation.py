@@ -35,7 +35,7 @@ def mirror(planes: Floats, projection: Projection, pixels: NDArray[np.intp], sha
     # Ripples smear the picture, mostly up and down.
     ripple = noise.fine().take((pixels * 7) & (_SIDE * _SIDE - 1))
     above += (ripple * (np.abs(row - projection.centre_row) * 0.12 + 1)).astype(np.intp)
-    np.clip(above, 0, projection.height - 1, out=above)
+    np.clip(above, 0, projection.last_mirrored_row, out=above)
     source = above * width + column
     for channel in range(3):
         plane = planes[channel]

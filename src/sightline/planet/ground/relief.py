@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.planet.ground.running import run_down
 from sightline.planet.ground.viewpoint import Viewpoint
 
 Floats = NDArray[np.float32]
@@ -44,13 +45,13 @@ class Relief:
     Attributes:
         first_row: Rows above it see no ground.
         distance_m: float32 (height - first_row, width), horizontal; `FAR_M` for the sky.
-        step: int32, same shape: the line between ``STEPS_M[step - 1]`` and ``STEPS_M[step]``.
+        step: uint8, same shape: the line between ``STEPS_M[step - 1]`` and ``STEPS_M[step]``.
         heights: float32 (steps, width), elevation less the eye's.
     """
 
     first_row: int
     distance_m: Floats
-    step: NDArray[np.int32]
+    step: NDArray[np.uint8]
     heights: Floats
 
 
@@ -65,18 +66,19 @@ def march(view: Viewpoint, heights: Heights) -> Relief:
     width, height = projection.width, projection.height
     distance = STEPS_M[:, None]
     relative = _heights(view, heights, distance)
-    horizon = np.maximum.accumulate(relative[1:] / distance[1:], axis=0)
+    horizon = relative[1:] / distance[1:]
+    run_down(np.maximum, horizon)
     columns = np.arange(width, dtype=np.int32)
     rows = projection.first_rows(horizon, columns)
     first = int(rows[-1].min())
-    seen = np.full((height + 1 - first, width), len(STEPS_M), np.int32)
+    seen = np.full((height + 1 - first, width), len(STEPS_M), np.uint8)
     # Farther lines are written first, so that the nearest of those that begin in a row remains.
     cells = (rows - first) * np.int32(width) + columns
     seen.ravel()[cells[::-1].ravel()] = np.repeat(
-        np.arange(len(STEPS_M) - 1, 0, -1, dtype=np.int32), width
+        np.arange(len(STEPS_M) - 1, 0, -1, dtype=np.uint8), width
     )
     step = seen[:-1]
-    np.minimum.accumulate(step, axis=0, out=step)
+    run_down(np.minimum, step)
     return Relief(first, _distances(view, relative, step, first), step, relative)
 
 
@@ -99,7 +101,7 @@ def _heights(view: Viewpoint, heights: Heights, distance: Floats) -> Floats:
     return relative
 
 
-def _distances(view: Viewpoint, relative: Floats, step: NDArray[np.int32], first: int) -> Floats:
+def _distances(view: Viewpoint, relative: Floats, step: NDArray[np.uint8], first: int) -> Floats:
     """Where each ray meets its line: height + slope · (t - start) = tangent · t."""
     width = view.projection.width
     slope = np.zeros((len(STEPS_M) + 1, width), np.float32)
@@ -109,7 +111,8 @@ def _distances(view: Viewpoint, relative: Floats, step: NDArray[np.int32], first
     # A line of the sky: the largest distance whatever the tangent.
     slope[-1] = FAR_M
     ground[-1] = -FAR_M * np.float32(1e9)
-    flat = step * np.intp(width)
+    flat = step.astype(np.intp)
+    flat *= width
     flat += np.arange(width)
     tangents = view.projection.tangents[first:]
     rate = slope.take(flat)

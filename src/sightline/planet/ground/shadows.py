@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.ground.rays import Boxes
+from sightline.planet.ground.running import run_down
 from sightline.planet.ground.viewpoint import expanded
 from sightline.planet.looks import noise
 from sightline.planet.world.contents import RoofKind
@@ -155,8 +156,7 @@ def cast_shadows(
     )
     _add_boxes(shadows, boxes)
     _add_crowns(shadows, crowns)
-    levels = shadows.levels.reshape(rows, columns)
-    np.maximum.accumulate(levels, axis=0, out=levels)
+    run_down(np.maximum, shadows.levels.reshape(rows, columns))
     return shadows
 
 

@@ -98,7 +98,10 @@ def paint_sprites(
     kept = seen.nonzero()[0]
     front = np.full(depth.size, -1, np.int32)
     front[pixel.take(kept)] = kept.astype(np.int32)
-    pixels = np.flatnonzero(front >= 0)
+    drawn = front >= 0
+    if view.projection.shown is not None:
+        drawn &= view.projection.shown
+    pixels = drawn.nonzero()[0]
     winner = front.take(pixels)
     _shade(planes, light, sprites, strips, pixels, code.take(winner), strip.take(winner))
 

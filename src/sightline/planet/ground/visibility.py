@@ -49,8 +49,22 @@ class Visible:
     cars: Part
 
 
-def sort_pixels(relief: Relief, boxes: Boxes, rays: Rays, owners: Owners) -> Visible:
-    """Sort pixels by what is nearest."""
+def sort_pixels(
+    relief: Relief,
+    boxes: Boxes,
+    rays: Rays,
+    owners: Owners,
+    shown: NDArray[np.bool_] | None = None,
+) -> Visible:
+    """Sort pixels by what is nearest.
+
+    Args:
+        relief: The ground behind each pixel.
+        boxes: What was cast.
+        rays: From `rays.cast`.
+        owners: From it as well.
+        shown: bool (pixels,), which to sort; None for all.
+    """
     count = len(rays.box)
     distances = np.full(2 * count + 1, FAR_M, np.float32)
     distances[:-1] = np.repeat(rays.enter, 2)
@@ -59,6 +73,12 @@ def sort_pixels(relief: Relief, boxes: Boxes, rays: Rays, owners: Owners) -> Vis
     nearer = depth < FAR_M
     np.less(depth[first:], relief.distance_m, out=nearer[first:])
     np.minimum(depth[first:], relief.distance_m, out=depth[first:])
+    landscape = depth < FAR_M
+    sky = ~landscape
+    landscape &= ~nearer
+    if shown is not None:
+        for sort in (nearer, landscape, sky):
+            sort &= shown.reshape(depth.shape)
     objects = nearer.ravel().nonzero()[0]
     rank = owners.rank.ravel().take(objects)
     kinds = np.zeros(2 * count, np.uint8)
@@ -67,18 +87,13 @@ def sort_pixels(relief: Relief, boxes: Boxes, rays: Rays, owners: Owners) -> Vis
     kinds[2 * vehicle] = 2
     kinds[2 * vehicle + 1] = 2
     kind = kinds.take(rank)
-    landscape = depth < FAR_M
-    sky = (~landscape).ravel().nonzero()[0]
-    landscape &= ~nearer
     parts = (
         _part(boxes, rays, objects, rank, (kind == number).nonzero()[0]) for number in range(3)
     )
-    return Visible(depth, sky, landscape.ravel().nonzero()[0], *parts)
+    return Visible(depth, sky.ravel().nonzero()[0], landscape.ravel().nonzero()[0], *parts)
 
 
-def _part(
-    boxes: Boxes, rays: Rays, objects: Indices, rank: NDArray[np.int32], chosen: Indices
-) -> Part:
+def _part(boxes: Boxes, rays: Rays, objects: Indices, rank: Indices, chosen: Indices) -> Part:
     rank = rank.take(chosen)
     ray = rank >> 1
     used = np.zeros(len(rays.box), np.bool_)

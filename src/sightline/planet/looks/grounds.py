@@ -80,18 +80,19 @@ def _field(planes: Floats, spot: Spot, here: Indices) -> None:
     parcel = grid.parcel.take(plot)
     turned = parcel * np.float32(7)
     turned -= np.floor(turned)
-    a, b = spot.fields[LATTICE_A].take(here), spot.fields[LATTICE_B].take(here)
+    a = spot.fields[LATTICE_A].take(here) + spot.start[0]
+    b = spot.fields[LATTICE_B].take(here) + spot.start[1]
     across = np.where(turned < np.float32(0.5), a, b)
     across *= CELL_M
     across += spot.blotch.take(here) * np.float32(0.25)
     strength = _FURROWS.take(grid.variant.take(plot))
-    rows = across * np.float32(1 / 2.6)
+    rows = across * np.float32(1 / _FURROW_M)
     rows -= np.floor(rows)
     rows -= np.float32(0.5)
     np.abs(rows, out=rows)
     rows -= np.float32(0.25)
-    rows *= strength * coverage.fade(2.6, footprint)
-    tracks = across - np.rint(across * np.float32(1 / 21.0)) * np.float32(21.0)
+    rows *= strength * coverage.fade(_FURROW_M, footprint)
+    tracks = across - np.rint(across * np.float32(1 / _TRACKS_M)) * np.float32(_TRACKS_M)
     np.abs(tracks, out=tracks)
     tracks -= np.float32(0.9)
     ruts = coverage.line(tracks, 0.45, footprint)
@@ -101,6 +102,8 @@ def _field(planes: Floats, spot: Spot, here: Indices) -> None:
     _scale(planes, here, rows)
 
 
+# Whole numbers of both to 64 cells, after which windows may count anew: 2.6 and 21 metres.
+_FURROW_M, _TRACKS_M = 4096 / 1575, 4096 / 195
 _FURROWS = np.array([0.06, 0.14, 0.42, 0.24, 0.20, 0.55], dtype=np.float32)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from sightline.errors import UsageError
 from sightline.planet.looks.noise import hashed
-from sightline.planet.looks.sun import MIDWINTER_DAY, season_phase, sun_position
+from sightline.planet.looks.sun import MIDWINTER_DAY, season_lag, season_phase, sun_position
 
 FIRST_YEAR, LAST_YEAR = 2008, 2026
 """The years a moment is drawn from when none is given, both included."""
@@ -136,36 +136,6 @@ class Moment:
         return _assemble(latlng, when, Weather(weather), key, season, warmth_of_day, humidity)
 
     @classmethod
-    def in_season(
-        cls,
-        latlng: tuple[float, float],
-        season: Season | str,
-        *,
-        year: int | None = None,
-        weather: Weather | None = None,
-        key: int = 0,
-        temperature: float | None = None,
-        humidity: float = 0.5,
-    ) -> Moment:
-        """Return a moment of daylight in a season of the place's hemisphere.
-
-        Args:
-            latlng: Latitude and longitude, degrees.
-            season: A `Season` or its name in any case.
-            year: Drawn from ``key`` by default.
-            weather: As in `of`.
-            key: As in `of`.
-            temperature: As in `of`.
-            humidity: As in `of`.
-
-        Raises:
-            UsageError: There is no such season.
-        """
-        wanted = _season(season)
-        when = _drawn_time(latlng, key, season=wanted, year=year)
-        return cls.of(latlng, when, weather, key, temperature=temperature, humidity=humidity)
-
-    @classmethod
     def of_survey(
         cls,
         latlng: tuple[float, float],
@@ -260,9 +230,9 @@ def _drawn_time(
     if year is None:
         year = FIRST_YEAR + int(_chance(key, 0) * (LAST_YEAR + 1 - FIRST_YEAR))
     part = _chance(key, 1)
-    phase = part if season is None else (int(season) + part - 0.5) / 4.0
-    if latlng[0] < 0:
-        phase += 0.5
+    # Seasons begin on the first of December, March, June and September.
+    phase = part if season is None else (int(season) + part - 0.22) / 4.0
+    phase -= season_lag(latlng[0])
     day = int((phase * 365.25 + MIDWINTER_DAY) % 365.25)
     light = min(4.0, 0.8 * _half_day_hours(latlng[0], phase))
     hour = 12.0 + (_chance(key, 2) * 2.0 - 1.0) * light - latlng[1] / 15.0

@@ -48,4 +48,13 @@ def season_phase(latitude: float, when: datetime) -> float:
     """Return the year's phase in [0, 1): 0 at midwinter and 0.5 at midsummer of the hemisphere."""
     day = when.timetuple().tm_yday
     phase = (day - MIDWINTER_DAY) / 365.25
-    return (phase + (0.5 if latitude < 0 else 0.0)) % 1.0
+    return (phase + season_lag(latitude)) % 1.0
+
+
+def season_lag(latitude: float) -> float:
+    """Return by how much of a year a place's seasons lag the north's: 0 north of 8°, 0.5 south.
+
+    Smooth between, so that two pictures across the equator show the same land.
+    """
+    part = min(1.0, max(0.0, 0.5 - latitude / 16.0))
+    return 0.5 * part * part * (3.0 - 2.0 * part)

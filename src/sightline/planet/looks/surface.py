@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.looks import coverage, grounds, noise, road_surface
+from sightline.planet.looks.field_reading import fields_at
 from sightline.planet.looks.moment import Moment
 from sightline.planet.looks.palette import SNOW
 from sightline.planet.looks.plots import PLOTS, PlotTable, plot_table
@@ -58,7 +59,7 @@ def colour(
         the fields, float32 (FIELDS, n).
     """
     if fields is None:
-        fields = neighbourhood.ground.sample(east, north)
+        fields = fields_at(neighbourhood.ground, east, north)
     footprint: Floats | np.float32
     if isinstance(footprint_m, np.ndarray):
         footprint = np.maximum(footprint_m, np.float32(0.01))
@@ -83,6 +84,8 @@ class Spot:
         footprint: float32 scalar or (n,).
         a: float32 (n,), lattice coordinate that noise may be looked up with.
         b: The same along the other axis.
+        start: What is added to the fields' lattice coordinates to count cells modulo 64, as other
+            windows, and windows on other faces, count them.
         grain: float32 (n,), fine noise in about [-1, 1], faded by the footprint.
         blotch: float32 (n,), smooth noise of 4 to 32 m.
         plot: intp (n,), index into the plot table.
@@ -98,6 +101,7 @@ class Spot:
     ) -> None:
         self.fields, self.footprint, self.table = fields, footprint, table
         cells = neighbourhood.cells
+        self.start = np.float32(cells.i0 & 63), np.float32(cells.j0 & 63)
         # Noise repeats after four cells: whole windows may differ by multiples of that only.
         self.a = fields[LATTICE_A] + np.float32(cells.i0 & 3)
         self.b = fields[LATTICE_B] + np.float32(cells.j0 & 3)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import UsageError
 from sightline.planet.looks import noise, sensor, surface
+from sightline.planet.looks.field_reading import fields_at
 from sightline.planet.looks.moment import Moment
 from sightline.planet.looks.palette import light
 from sightline.planet.looks.plots import climate_at, plot_table
@@ -114,7 +115,7 @@ def grid_fields(
     first = canvas.metres_per_pixel / 2
     east = (canvas.west_m + first + np.arange(columns) * spacing).astype(np.float32)
     north = (canvas.north_m - first - np.arange(rows) * spacing).astype(np.float32)
-    fields = neighbourhood.ground.sample(np.tile(east, rows), np.repeat(north, columns))
+    fields = fields_at(neighbourhood.ground, np.tile(east, rows), np.repeat(north, columns))
     coarse = fields.reshape(len(FIELDS), rows, columns)
     # The elevation is needed for its slopes only: its place is taken by the light they give.
     coarse[ELEVATION] = _relief(coarse[ELEVATION], np.float32(spacing), moment)

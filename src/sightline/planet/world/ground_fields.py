@@ -29,6 +29,9 @@ FloatArray = NDArray[np.float64]
 
 _FAR_M = np.float32(30.0)
 _AROUND_ROAD_M = 12.0
+_AT_ONCE = 256  # streets, so that large windows need little memory
+_LIKE_BITS = 4  # boxes alike but for this many bits of their sides are worked out together
+_NOTHING = np.zeros((0, 0), np.float32)
 _OVERSHOT = np.float32(1.004)
 _NO_JUNCTION_M = np.float32(200.0)
 
@@ -53,7 +56,8 @@ def ground_raster(
         # Windows on both sides of a cube edge agree on whose chart the grid lies.
         frame = frame.on(min(sheet.face for sheet in sheets))
     low_a, low_b, columns, rows = _extent(frame, reach_m)
-    table = np.empty((rows, columns, len(FIELDS)), np.float32)
+    # Each field lies in one piece, since they are written and read one by one more often.
+    table = np.empty((len(FIELDS), rows, columns), np.float32).transpose(1, 2, 0)
     place = _Place(frame, low_a, low_b, columns, rows)
     _smooth_fields(table, place, sheets, table_starts)
     _road_fields(table, place, segments)
@@ -125,28 +129,64 @@ def _road_fields(table: Float32, place: _Place, segments: Segments) -> None:
     # A point's place along and across a segment is a sum of one part per row and one per column.
     rows = _axes(place.east[1], place.north[1], along, None)
     columns = _axes(place.east[0], place.north[0], along, segments.start)
-    lengths, halves = length.astype(np.float32), segments.half_width
-    zero = np.float32(0.0)
-    for number in usable.tolist():
-        top, bottom, left, right = boxes[number].tolist()
-        box = (slice(top, bottom), slice(left, right))
-        row, column = rows[number, :, top:bottom, None], columns[number, :, None, left:right]
-        forward, sideways = row[0] + column[0], row[1] + column[1]
-        beyond = np.minimum(forward, lengths[number])
-        np.maximum(beyond, zero, out=beyond)
+    lengths = length.astype(np.float32)
+    for first in range(0, len(usable), _AT_ONCE):
+        chosen = usable[first : first + _AT_ONCE]
+        away = _edge_distances(chosen, boxes, rows, columns, lengths, segments.half_width)
+        for number, distance in zip(chosen.tolist(), away, strict=True):
+            top, bottom, left, right = boxes[number].tolist()
+            box = (slice(top, bottom), slice(left, right))
+            view = edge[box]
+            nearer = distance < view
+            np.copyto(view, distance, where=nearer)
+            np.copyto(nearest[box], number, where=nearer)
+    table[..., ROAD_EDGE] = edge
+    _along_nearest(table, nearest, rows, columns, segments, lengths)
+
+
+def _edge_distances(
+    chosen: NDArray[np.intp],
+    boxes: NDArray[np.int64],
+    rows: Float32,
+    columns: Float32,
+    lengths: Float32,
+    halves: Float32,
+) -> list[Float32]:
+    """Return the distance to the edge of each chosen street at the points of its box.
+
+    Boxes of about one size are worked out together, padded to the largest.
+    """
+    found = [_NOTHING] * len(chosen)
+    box = boxes[chosen]
+    height, width = box[:, 1] - box[:, 0], box[:, 3] - box[:, 2]
+    sizes = (height >> _LIKE_BITS) * 65536 + (width >> _LIKE_BITS)
+    for size in np.unique(sizes).tolist():
+        places = np.flatnonzero(sizes == size)
+        group, most = chosen[places], (height[places].max(), width[places].max())
+        row = _stretch(rows, group, box[places, 0], most[0])[..., None]
+        column = _stretch(columns, group, box[places, 2], most[1])[:, :, None]
+        forward, sideways = row[:, 0] + column[:, 0], row[:, 1] + column[:, 1]
+        beyond = np.minimum(forward, lengths[group, None, None])
+        np.maximum(beyond, np.float32(0.0), out=beyond)
         beyond -= forward
         # Beyond two streets' ends their corner is as near to both: the one less overshot wins.
         beyond *= beyond * _OVERSHOT
         sideways *= sideways
         beyond += sideways
         np.sqrt(beyond, out=beyond)
-        beyond -= halves[number]
-        view = edge[box]
-        nearer = beyond < view
-        np.copyto(view, beyond, where=nearer)
-        nearest[box][nearer] = number
-    table[..., ROAD_EDGE] = edge
-    _along_nearest(table, nearest, rows, columns, segments, lengths)
+        beyond -= halves[group, None, None]
+        for place, distance in zip(places.tolist(), beyond, strict=True):
+            found[place] = distance[: height[place], : width[place]]
+    return found
+
+
+def _stretch(
+    axes: Float32, group: NDArray[np.intp], first: NDArray[np.int64], count: int
+) -> Float32:
+    """Return ``count`` points of a raster axis from ``first`` on, (n, 2, count); the last again."""
+    points = np.minimum(first[:, None] + np.arange(count), axes.shape[2] - 1)
+    stretch: Float32 = axes[group[:, None, None], np.arange(2)[:, None], points[:, None]]
+    return stretch
 
 
 def _axes(east: FloatArray, north: FloatArray, along: Float32, start: Float32 | None) -> Float32:
@@ -186,11 +226,14 @@ def _along_nearest(
     sideways = rows.take(by_row + np.int32(height)) + columns.take(by_column + np.int32(width))
     before = np.where(segments.open_start, _NO_JUNCTION_M, np.float32(0.0))
     after = lengths + np.where(segments.open_end, _NO_JUNCTION_M, np.float32(0.0))
-    out = table.reshape(-1, len(FIELDS))
-    out[found, ACROSS] = sideways
-    out[found, ALONG] = forward
-    out[found, TO_END] = np.minimum(forward + before.take(street), after.take(street) - forward)
-    out[found, HALF_WIDTH] = segments.half_width.take(street)
+    to_end = np.minimum(forward + before.take(street), after.take(street) - forward)
+    for field, values in (
+        (ACROSS, sideways),
+        (ALONG, forward),
+        (TO_END, to_end),
+        (HALF_WIDTH, segments.half_width.take(street)),
+    ):
+        table[..., field].reshape(-1)[found] = values
 
 
 def _smooth_fields(

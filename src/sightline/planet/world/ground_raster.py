@@ -59,7 +59,7 @@ class GroundRaster:
     @cached_property
     def flat(self) -> FloatArray:
         """The fields as ``(rows * columns, len(FIELDS))``: one row per point of the grid."""
-        return self.fields.reshape(-1, self.fields.shape[2])
+        return np.ascontiguousarray(self.fields.reshape(-1, self.fields.shape[2]))
 
     def locate(
         self, east: FloatArray, north: FloatArray
@@ -117,7 +117,8 @@ class GroundRaster:
     @cached_property
     def columns_of(self) -> FloatArray:
         """The fields as ``(len(FIELDS), rows * columns)``: each field contiguous."""
-        return np.ascontiguousarray(self.flat.T)
+        planes = self.fields.transpose(2, 0, 1)
+        return np.ascontiguousarray(planes).reshape(len(planes), -1)
 
 
 def _affine(

@@ -104,7 +104,8 @@ def court_buildings(sheet: Sheet, courts: Courts) -> tuple[Buildings, IntArray]:
 def court_slots(courts: Courts) -> ParkingSlots:
     """Return the parking slots in courts with a lane or garages: two rows across the middle."""
     used = np.flatnonzero(
-        ((courts.draws[0] >= 0.22) & (courts.draws[0] < 0.62)) & (courts.room > 5.0)
+        ((courts.draws[0] >= 0.22) & (courts.draws[0] < 0.62))
+        & (courts.room > np.where(courts.draws[0] < 0.48, np.float32(10.3), np.float32(5.0)))
     )
     across = np.stack([-courts.axis[used, 1], courts.axis[used, 0]], axis=1)
     parts = []

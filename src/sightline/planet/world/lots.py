@@ -108,7 +108,7 @@ def lots_of(sheet: Sheet, edges: tuple[Edges, Edges], blocks: Blocks, near: Bool
     delta = end - start
     length = np.sqrt(delta[:, 0] * delta[:, 0] + delta[:, 1] * delta[:, 1])
     along = delta / length[:, None]
-    before, after = _insets(cells, side, row, column)
+    before, after = _insets(cells, side, row, column, corner, along)
     free = length - before - after
     use, width = cells.use[row, column], cells.width[row, column]
     count = np.floor(free / width).astype(np.int64)
@@ -262,19 +262,30 @@ def _cells(sheet: Sheet, edges: tuple[Edges, Edges], blocks: Blocks) -> _Cells:
 
 
 def _insets(
-    cells: _Cells, side: IntArray, row: IntArray, column: IntArray
+    cells: _Cells, side: IntArray, row: IntArray, column: IntArray, corner: Float32, along: Float32
 ) -> tuple[Float32, Float32]:
     """Return how much of a side its two corners take: the crossing street, and houses on it.
 
     Rows along a run to the corners; those along b fit between them.
     """
     insets = []
-    for other in ((side + 3) & 3, (side + 1) & 3):
+    back = cells.half[side, row, column] + cells.setback[row, column] + cells.depth[row, column]
+    for other, near, far, sign in (
+        ((side + 3) & 3, side, (side + 3) & 3, 1),
+        ((side + 1) & 3, (side + 1) & 3, (side + 2) & 3, -1),
+    ):
+        toward = corner[far, row, column] - corner[near, row, column]
+        length = np.sqrt(toward[:, 0] * toward[:, 0] + toward[:, 1] * toward[:, 1])
+        cosine = (
+            np.float32(sign) * (toward[:, 0] * along[:, 0] + toward[:, 1] * along[:, 1]) / length
+        )
+        sine = np.maximum(np.sqrt(np.maximum(1 - cosine * cosine, 0)), np.float32(0.4))
         street = cells.kept[other, row, column]
         inset = np.where(street, cells.half[other, row, column], np.float32(0.0))
         inset = inset + np.where(street, cells.setback[row, column], np.float32(1.5))
         behind = street & ((side & 1) == 1)
         gap = np.where(cells.closed[row, column], np.float32(0.0), np.float32(4.0))
         inset = inset + np.where(behind, cells.depth[row, column] + gap, np.float32(0.0))
+        inset = (inset + np.where(street, np.maximum(cosine, 0) * back, 0)) / sine
         insets.append(inset.astype(np.float32))
     return insets[0], insets[1]

@@ -92,20 +92,20 @@ class _Quads:
         for _ in range(steps):
             i = np.minimum(np.maximum(np.floor(q_a), zero), self._most[0])
             j = np.minimum(np.maximum(np.floor(q_b), zero), self._most[1])
-            index = (i * self._columns + j).astype(np.int32)
+            index = (i * self._columns + j).astype(np.intp)
             low_a, low_b, right_a, right_b, up_a, up_b, twist_a, twist_b = (
                 row.take(index) for row in self._table
             )
             u, v = q_a - i, q_b - j
+            more_a, more_b = twist_a * u, twist_b * u
             twist_a *= v
             twist_b *= v
             right_a += twist_a
             right_b += twist_b
             miss_a = low_a + right_a * u + up_a * v - a
             miss_b = low_b + right_b * u + up_b * v - b
-            # The slope along b at u: the twist was scaled by v, so it is taken anew.
-            up_a += self._table[6].take(index) * u
-            up_b += self._table[7].take(index) * u
+            up_a += more_a  # the slope along b at u
+            up_b += more_b
             area = right_a * up_b - right_b * up_a
             np.maximum(area, np.float32(0.15), out=area)
             q_a = q_a - (miss_a * up_b - miss_b * up_a) / area

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,21 +47,27 @@ class Pictures:
     again: Images
 
 
-def numbers_of(split: Split, pairs: int) -> list[int]:
-    """The first areas of a split that hold this many pairs."""
+def numbers_of(split: Split, first: int, pairs: int) -> list[int]:
+    """The areas of a split that hold its pairs ``first`` to ``first + pairs - 1``."""
     areas: list[int] = []
     number = 0
-    while len(areas) * PAIRS_PER_AREA < pairs:
+    while len(areas) * PAIRS_PER_AREA < first + pairs:
         if split_of_area(number)[0] == split:
             areas.append(number)
         number += 1
-    return areas
+    return areas[first // PAIRS_PER_AREA :]
 
 
 def pictures(
-    names: Sequence[str], split: Split, pairs: int, views: Sequence[str], workers: int
+    names: Sequence[str],
+    split: Split,
+    pairs: int,
+    views: Sequence[str],
+    workers: int,
+    first: int = 0,
+    keep: Path | None = None,
 ) -> Pictures:
-    """Make the first pairs of a split.
+    """Make pairs of a split.
 
     Args:
         names: Difficulty settings, in which the photos are panoramas (the default) or not.
@@ -68,15 +75,30 @@ def pictures(
         pairs: How many.
         views: Of ``tiles``, ``photos``, ``panoramas`` and ``again``: what is wanted.
         workers: Processes.
+        first: How many of the split's pairs to leave out.
+        keep: A folder: what an earlier run left there is not made again.
     """
-    jobs = [(tuple(names), area, tuple(views)) for area in numbers_of(split, pairs)]
+    kept = keep and keep / f"{'-'.join([*names, split, *views])}-{first}-{pairs}.npz"
+    if kept and kept.exists():
+        with np.load(kept) as arrays:
+            return Pictures(**arrays)
+    made = _made(names, numbers_of(split, first, pairs), views, workers)
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, **vars(made))
+    return made
+
+
+def _made(
+    names: Sequence[str], areas: Sequence[int], views: Sequence[str], workers: int
+) -> Pictures:
+    jobs = [(tuple(names), area, tuple(views)) for area in areas]
     if workers == 1:
         parts = [_area(job) for job in jobs]
     else:
         with multiprocessing.get_context("spawn").Pool(workers) as pool:
             parts = pool.map(_area, jobs, chunksize=4)
-    joined = [np.concatenate([part[k] for part in parts])[:pairs] for k in range(6)]
-    return Pictures(*joined)
+    return Pictures(*(np.concatenate([part[k] for part in parts]) for k in range(6)))
 
 
 @lru_cache(1)

@@ -10,15 +10,15 @@ import pytest
 from sightline.errors import UsageError
 from sightline.geo.distance import great_circle_m
 from sightline.planet.difficulty import difficulty
-from sightline.planet.regions import AREA, PATTERN, SUPERBLOCK, Area, Region, split_of_area
+from sightline.planet.regions import AREA, PATTERN, SUPERBLOCK, Area, PairRegion, split_of_area
 from sightline.planet.world.lattice import latlng_of
 
 SPLITS = ("train", "val", "test")
 
 
 @pytest.fixture(scope="module")
-def town() -> Region:
-    return Region(0, difficulty("aligned-panorama"))
+def town() -> PairRegion:
+    return PairRegion(0, difficulty("aligned-panorama"))
 
 
 def corners(area: Area) -> np.ndarray:
@@ -27,7 +27,7 @@ def corners(area: Area) -> np.ndarray:
     return latlng_of(area.face, a, b)
 
 
-def test_areas_of_different_superblocks_are_a_tile_apart(town: Region) -> None:
+def test_areas_of_different_superblocks_are_a_tile_apart(town: PairRegion) -> None:
     areas = [town.area(split, k) for split in SPLITS for k in range(25)]
     for one, other in itertools.combinations(areas, 2):
         if one.superblock == other.superblock:
@@ -36,7 +36,7 @@ def test_areas_of_different_superblocks_are_a_tile_apart(town: Region) -> None:
         assert near.min() > 112.0 * 2**0.5, (one, other)
 
 
-def test_a_superblock_belongs_to_one_split(town: Region) -> None:
+def test_a_superblock_belongs_to_one_split(town: PairRegion) -> None:
     owners: dict[int, set[str]] = {}
     for split in SPLITS:
         for k in range(40):
@@ -45,24 +45,24 @@ def test_a_superblock_belongs_to_one_split(town: Region) -> None:
     assert len(owners) > 30
 
 
-def test_areas_lie_in_the_core_of_their_superblock(town: Region) -> None:
+def test_areas_lie_in_the_core_of_their_superblock(town: PairRegion) -> None:
     for k in range(30):
         area = town.area("train", k)
         for first in (area.i % SUPERBLOCK, area.j % SUPERBLOCK):
             assert 2 <= first <= SUPERBLOCK - 2 - AREA
 
 
-def test_order_is_fixed_and_each_area_comes_once(town: Region) -> None:
-    again = Region(0, difficulty("known-heading"))
+def test_order_is_fixed_and_each_area_comes_once(town: PairRegion) -> None:
+    again = PairRegion(0, difficulty("known-heading"))
     assert [again.area("test", k) for k in (7, 3)] == [town.area("test", k) for k in (7, 3)]
     areas = [town.area("train", k) for k in range(200)]
     assert len({(a.face, a.i, a.j) for a in areas}) == 200
-    other = Region(0, difficulty("aligned-panorama"), collection=1)
+    other = PairRegion(0, difficulty("aligned-panorama"), collection=1)
     assert other.area("train", 0) != town.area("train", 0)
 
 
 def test_the_unseen_country_is_for_tests_alone() -> None:
-    region = Region(0, difficulty("unseen-country"))
+    region = PairRegion(0, difficulty("unseen-country"))
     home = {region.area(split, k).country for split in ("train", "val") for k in range(6)}
     abroad = {region.area("test", k).country for k in range(6)}
     assert len(home) == 1
@@ -71,10 +71,10 @@ def test_the_unseen_country_is_for_tests_alone() -> None:
 
 
 def test_spans() -> None:
-    world = Region(0, difficulty("world"))
+    world = PairRegion(0, difficulty("world"))
     places = np.concatenate([corners(world.area("train", k))[:1] for k in range(6)])
     assert great_circle_m(places[:1], places[1:]).max() > 3e6
-    country = Region(0, difficulty("country"))
+    country = PairRegion(0, difficulty("country"))
     areas = [country.area("train", k) for k in range(40)]
     assert len({a.country for a in areas}) == 1
     spread = np.concatenate([corners(a)[:1] for a in areas])
@@ -90,4 +90,4 @@ def test_splits_of_areas() -> None:
 
 def test_tiles_that_are_too_large() -> None:
     with pytest.raises(UsageError, match=r"at most 350 m wide\. Got 500 m"):
-        Region(0, difficulty("aligned-panorama"), tile_m=500.0)
+        PairRegion(0, difficulty("aligned-panorama"), tile_m=500.0)

@@ -8,7 +8,7 @@ import pytest
 from sightline.errors import UsageError
 from sightline.planet.draws import Draws
 from sightline.planet.unlocatable import SHARES, Subject, picture, subject_of
-from sightline.planet.unlocatable.canvas import Canvas
+from sightline.planet.unlocatable.canvas import Sketch
 
 
 @pytest.mark.parametrize("subject", list(Subject))
@@ -64,7 +64,7 @@ def test_what_is_refused() -> None:
 
 
 def test_canvas_blends_by_cover() -> None:
-    canvas = Canvas((32, 64))
+    canvas = Sketch((32, 64))
     canvas.blend(canvas.edge(abs(canvas.x) - 0.5), (1.0, 0.5, 0.0))
     assert canvas.pixels[16, 32].tolist() == [1.0, 0.5, 0.0]
     assert canvas.pixels[16, 2].tolist() == [0.0, 0.0, 0.0]

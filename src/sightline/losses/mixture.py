@@ -58,7 +58,7 @@ def log_density(log_concentration: Tensor, half_chord: Tensor) -> Tensor:
 
     Args:
         log_concentration: log κ, broadcast against ``half_chord``.
-        half_chord: 1 - μ·x = |μ - x|² / 2, from 0 (at the mean) to 2 (opposite).
+        half_chord: ``1 - μ·x = |μ - x|² / 2``, from 0 (at the mean) to 2 (opposite).
 
     Returns:
         In float32, or float64 where either is.
@@ -81,7 +81,7 @@ def _log_peak(log_concentration: Tensor) -> Tensor:
 
 
 def half_chords(places: Tensor, means: Tensor) -> Tensor:
-    """Return 1 - x·μ = |x - μ|² / 2 (n, N) in float64, of unit vectors (n, 3) and (N, 3).
+    """Return ``1 - x·μ = |x - μ|² / 2`` (n, N) in float64, of unit vectors (n, 3) and (N, 3).
 
     To 2e-16, which costs 1e-7 nats at κ = e^20.
     """

@@ -45,7 +45,7 @@ class SoftMarginTripletLoss(PairLoss):
     equation 3: λ = 10 on squared L2 distances. A batch of equal embeddings costs log 2.
 
     Args:
-        weight: λ. On ``cosine`` twice as much makes the same loss, |a - b|² being 2 (1 - cos).
+        weight: λ. On ``cosine`` twice as much makes the same loss, ``|a - b|²`` being 2 (1 - cos).
         distance: See :data:`~sightline.losses.distances.Distance`.
         settings: Those of :class:`~sightline.losses.pair_loss.PairLoss`.
 

@@ -148,7 +148,7 @@ class Draws:
 
 
 def exponential(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """e^x within 2.5 % for |x| <= 7, by multiplications alone: the same on every machine."""
+    """e^x within 2.5 % for ``|x| <= 7``, by multiplications alone: the same on every machine."""
     power = 1.0 + x / 1024.0
     for _ in range(10):
         power = power * power

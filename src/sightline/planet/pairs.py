@@ -17,7 +17,7 @@ from sightline.planet.difficulty import Difficulty
 from sightline.planet.draws import Draws
 from sightline.planet.looks.moment import Weather
 from sightline.planet.planet import Planet
-from sightline.planet.regions import Area, Region, Split, split_of_area
+from sightline.planet.regions import Area, PairRegion, Split, split_of_area
 from sightline.planet.shots import Shot, Tile, flight_time, local_time, moved
 from sightline.planet.shots import photo_time as daylight
 from sightline.planet.world.lattice import (
@@ -107,7 +107,7 @@ class CrossViewPairs:
         self._tile_m = tile_m
         self._gridded = gridded
         extra = 0.75 * tile_m if gridded else 0.0
-        self._region = Region(planet.seed, difficulty, collection, tile_m + 2.0 * extra)
+        self._region = PairRegion(planet.seed, difficulty, collection, tile_m + 2.0 * extra)
 
     def plan(self, number: int) -> PairPlan:
         """The pair with a number; its area is planned as a whole, see :meth:`area`."""

@@ -89,7 +89,7 @@ class Area:
         return self.face, self.i + AREA * right, self.j + AREA * up
 
 
-class Region:
+class PairRegion:
     """The areas of one data set, in a fixed order for each split.
 
     Args:

@@ -2,7 +2,8 @@
 
 A tile is value noise: hashed values at the vertices of a coarse grid, blended by the smoothstep
 weight, several periods added. It repeats after ``SIDE`` texels, so a look-up is one masked index
-and one ``take``, and it is the same on every machine: hashes are integers, the blend is + - and *.
+and one ``take``, and it is the same on every machine: hashes are integers, the blend adds and
+multiplies.
 """
 
 from __future__ import annotations

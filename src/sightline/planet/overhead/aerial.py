@@ -105,7 +105,7 @@ def grid_fields(
         moment: Where the sun stands.
 
     Returns:
-        float32 (FIELDS - 1, pixels): all but the elevation; and float32 (pixels,): direct light as
+        float32 (FIELDS - 1, pixels), all but the elevation, and float32 (pixels,), direct light as
         a share of that on level ground.
     """
     step = max(1, int(_FIELD_STEP_M / canvas.metres_per_pixel + 1e-6))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import UsageError
 from sightline.planet.draws import Draws
-from sightline.planet.unlocatable.canvas import Canvas
+from sightline.planet.unlocatable.canvas import Sketch
 from sightline.planet.unlocatable.close_up import draw_close_up
 from sightline.planet.unlocatable.food import draw_food
 from sightline.planet.unlocatable.indoor import draw_indoor
@@ -40,7 +40,7 @@ class Subject(StrEnum):
     SKY = "sky"
 
 
-_PAINTERS: dict[Subject, Callable[[Canvas, Draws], None]] = {
+_PAINTERS: dict[Subject, Callable[[Sketch, Draws], None]] = {
     Subject.INDOOR: draw_indoor,
     Subject.CLOSE_UP: draw_close_up,
     Subject.FOOD: draw_food,
@@ -76,7 +76,7 @@ def picture(
             f"The subject must be one of {', '.join(Subject)}. Got {subject!r}.",
             hint="Choose one of them.",
         ) from cause
-    canvas = Canvas(size)
+    canvas = Sketch(size)
     draws = Draws(_STREAM, 1, list(Subject).index(kind), *key)
     _PAINTERS[kind](canvas, draws)
     return canvas.finished(draws)

@@ -18,7 +18,7 @@ Colour = Sequence[float] | Plane
 SMALLEST = 16
 
 
-class Canvas:
+class Sketch:
     """Pixels in [0, 1] with a coordinate system.
 
     Args:

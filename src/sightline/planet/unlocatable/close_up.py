@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from sightline.planet.draws import Draws
-from sightline.planet.unlocatable.canvas import Canvas, Plane, mixed, rotated, varied
+from sightline.planet.unlocatable.canvas import Plane, Sketch, mixed, rotated, varied
 
 _BACKGROUNDS = (
     (0.22, 0.38, 0.16),
@@ -30,14 +30,14 @@ _FRUIT = ((0.78, 0.16, 0.14), (0.92, 0.55, 0.12), (0.55, 0.66, 0.18), (0.90, 0.8
 _GLAZES = ((0.90, 0.89, 0.86), (0.22, 0.35, 0.55), (0.75, 0.30, 0.22), (0.25, 0.45, 0.38))
 
 
-def draw_close_up(canvas: Canvas, draws: Draws) -> None:
+def draw_close_up(canvas: Sketch, draws: Draws) -> None:
     """Paint one thing from near."""
     _background(canvas, draws)
     painters = (_flower, _leaf, _fruit, _mug, _page)
     painters[draws.weighted(np.array([0.34, 0.22, 0.16, 0.16, 0.12]))](canvas, draws)
 
 
-def _background(canvas: Canvas, draws: Draws) -> None:
+def _background(canvas: Sketch, draws: Draws) -> None:
     base = varied(draws, draws.pick(_BACKGROUNDS), 0.06)
     other = varied(draws, draws.pick(_BACKGROUNDS), 0.10)
     share = canvas.noise(draws, draws.between(0.8, 3.0), 2)[..., None]
@@ -51,26 +51,26 @@ def _background(canvas: Canvas, draws: Draws) -> None:
             canvas.blend(disc * np.float32(draws.between(0.15, 0.5)), light)
 
 
-def _distance(canvas: Canvas, x: float, y: float) -> Plane:
+def _distance(canvas: Sketch, x: float, y: float) -> Plane:
     found: Plane = np.hypot(canvas.x - np.float32(x), canvas.y - np.float32(y))
     return found
 
 
-def _flower(canvas: Canvas, draws: Draws) -> None:
+def _flower(canvas: Sketch, draws: Draws) -> None:
     if draws.chance(0.8):
         _stem(canvas, draws)
     for _ in range(1 if draws.chance(0.7) else 2 + draws.index(2)):
         _one_flower(canvas, draws)
 
 
-def _stem(canvas: Canvas, draws: Draws) -> None:
+def _stem(canvas: Sketch, draws: Draws) -> None:
     bend = np.float32(draws.between(-0.4, 0.4))
     sideways = np.abs(canvas.x - bend * np.clip(canvas.y, 0, 2) ** 2)
     below = canvas.edge(-canvas.y)
     canvas.blend(canvas.edge(sideways - np.float32(0.035)) * below, (0.24, 0.42, 0.17))
 
 
-def _one_flower(canvas: Canvas, draws: Draws) -> None:
+def _one_flower(canvas: Sketch, draws: Draws) -> None:
     x, y = rotated(
         canvas.x - np.float32(draws.between(-0.35, 0.35)),
         canvas.y - np.float32(draws.between(-0.35, 0.25)),
@@ -94,7 +94,7 @@ def _one_flower(canvas: Canvas, draws: Draws) -> None:
     canvas.blend(canvas.edge(radius - heart, 0.03), crumbs[..., None] * seed)
 
 
-def _leaf(canvas: Canvas, draws: Draws) -> None:
+def _leaf(canvas: Sketch, draws: Draws) -> None:
     colour = varied(
         draws, draws.pick(((0.26, 0.47, 0.16), (0.70, 0.40, 0.12), (0.55, 0.16, 0.12))), 0.06
     )
@@ -123,7 +123,7 @@ def _leaf(canvas: Canvas, draws: Draws) -> None:
         canvas.blend(canvas.edge(spot - radius) * np.float32(0.45), (0.92, 0.96, 0.96))
 
 
-def _fruit(canvas: Canvas, draws: Draws) -> None:
+def _fruit(canvas: Sketch, draws: Draws) -> None:
     for _ in range(1 + draws.index(5)):
         colour = varied(draws, draws.pick(_FRUIT), 0.05)
         x = canvas.x - np.float32(draws.between(-0.7, 0.7))
@@ -140,7 +140,7 @@ def _fruit(canvas: Canvas, draws: Draws) -> None:
         canvas.blend(shine * np.float32(draws.between(0.2, 0.8)), (1, 1, 1))
 
 
-def _mug(canvas: Canvas, draws: Draws) -> None:
+def _mug(canvas: Sketch, draws: Draws) -> None:
     colour = varied(draws, draws.pick(_GLAZES), 0.06)
     table = varied(draws, (0.50, 0.36, 0.24), 0.10)
     front = np.float32(draws.between(0.1, 0.4))
@@ -166,7 +166,7 @@ def _mug(canvas: Canvas, draws: Draws) -> None:
     canvas.blend(canvas.edge(mouth + np.float32(0.05)), foam[..., None] * drink)
 
 
-def _page(canvas: Canvas, draws: Draws) -> None:
+def _page(canvas: Sketch, draws: Draws) -> None:
     """A printed page: lines of words, out of focus towards the edges."""
     x, y = rotated(canvas.x, canvas.y, draws.between(-0.4, 0.4))
     x = x * (1 + np.float32(draws.between(-0.3, 0.3)) * y)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from sightline.planet.draws import Draws
-from sightline.planet.unlocatable.canvas import Canvas, Plane, rotated, varied
+from sightline.planet.unlocatable.canvas import Plane, Sketch, rotated, varied
 
 _WOOD = ((0.48, 0.32, 0.20), (0.62, 0.46, 0.30), (0.26, 0.17, 0.12), (0.72, 0.60, 0.45))
 _CLOTH = ((0.85, 0.84, 0.80), (0.62, 0.18, 0.18), (0.24, 0.32, 0.45), (0.55, 0.58, 0.50))
@@ -25,7 +25,7 @@ _PIECES = (
 _LEAVES = ((0.28, 0.48, 0.14), (0.42, 0.58, 0.22), (0.20, 0.36, 0.12))
 
 
-def draw_food(canvas: Canvas, draws: Draws) -> None:
+def draw_food(canvas: Sketch, draws: Draws) -> None:
     """Paint a meal."""
     _table(canvas, draws)
     x = canvas.x - np.float32(draws.between(-0.25, 0.25))
@@ -41,7 +41,7 @@ def draw_food(canvas: Canvas, draws: Draws) -> None:
         _glass(canvas, draws)
 
 
-def _table(canvas: Canvas, draws: Draws) -> None:
+def _table(canvas: Sketch, draws: Draws) -> None:
     x, y = rotated(canvas.x, canvas.y, draws.between(-0.6, 0.6))
     if draws.chance(0.6):
         colour = varied(draws, draws.pick(_WOOD), 0.05)
@@ -57,7 +57,7 @@ def _table(canvas: Canvas, draws: Draws) -> None:
     canvas.pixels[:] = (first + (plain * check)[..., None] * (second - first)) * folds[..., None]
 
 
-def _dish(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None:
+def _dish(canvas: Sketch, draws: Draws, x: Plane, y: Plane, size: float) -> None:
     radius = np.hypot(x, y)
     china = varied(draws, draws.pick(_CHINA), 0.03)
     shadow = np.exp(-np.clip(np.hypot(x - 0.06, y - 0.09) - np.float32(size), 0, 1) * 12)
@@ -71,11 +71,11 @@ def _dish(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None
         canvas.blend(band, varied(draws, (0.25, 0.35, 0.60), 0.15))
 
 
-def _within(canvas: Canvas, x: Plane, y: Plane, size: float, ragged: Plane) -> Plane:
+def _within(canvas: Sketch, x: Plane, y: Plane, size: float, ragged: Plane) -> Plane:
     return canvas.edge(np.hypot(x, y) - np.float32(size) + (ragged - np.float32(0.5)) * 0.4, 0.02)
 
 
-def _lump(canvas: Canvas, x: Plane, y: Plane, radius: float, bump: Plane) -> tuple[Plane, Plane]:
+def _lump(canvas: Sketch, x: Plane, y: Plane, radius: float, bump: Plane) -> tuple[Plane, Plane]:
     """Cover and light of a rounded piece; ``bump`` makes its border and skin uneven."""
     distance = np.hypot(x, y) / np.float32(radius) + (bump - np.float32(0.5)) * np.float32(0.5)
     height = np.sqrt(np.clip(1 - distance * distance, 0, 1))
@@ -83,7 +83,7 @@ def _lump(canvas: Canvas, x: Plane, y: Plane, radius: float, bump: Plane) -> tup
     return canvas.edge((distance - 1) * np.float32(radius)), np.clip(light, 0.1, 1.3)
 
 
-def _pieces(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None:
+def _pieces(canvas: Sketch, draws: Draws, x: Plane, y: Plane, size: float) -> None:
     bump = canvas.noise(draws, 14, 4)
     sauce = varied(draws, draws.pick(_SAUCES), 0.05)
     canvas.blend(_within(canvas, x, y, size * 0.85, bump), (0.7 + 0.6 * bump)[..., None] * sauce)
@@ -97,7 +97,7 @@ def _pieces(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> No
             canvas.blend(lump[0], lump[1][..., None] * colour)
 
 
-def _noodles(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None:
+def _noodles(canvas: Sketch, draws: Draws, x: Plane, y: Plane, size: float) -> None:
     warp_x, warp_y = (canvas.noise(draws, draws.between(2, 4), 2) - 0.5 for _ in range(2))
     strand = np.sin((x + 1.6 * warp_x) * np.float32(42) + 9 * warp_y)
     other = np.sin((y + 1.6 * warp_y) * np.float32(38) + 9 * warp_x)
@@ -113,7 +113,7 @@ def _noodles(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> N
     _garnish(canvas, draws, x, y, size * 0.6)
 
 
-def _soup(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None:
+def _soup(canvas: Sketch, draws: Draws, x: Plane, y: Plane, size: float) -> None:
     broth = varied(draws, draws.pick(_SAUCES), 0.06)
     swirl = canvas.noise(draws, 4, 4)
     canvas.blend(
@@ -126,7 +126,7 @@ def _soup(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None
     _garnish(canvas, draws, x, y, size * 0.8)
 
 
-def _pizza(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None:
+def _pizza(canvas: Sketch, draws: Draws, x: Plane, y: Plane, size: float) -> None:
     bump = canvas.noise(draws, 12, 4)
     crust = (0.75 + 0.5 * bump)[..., None] * varied(draws, (0.78, 0.55, 0.30), 0.04)
     canvas.blend(_within(canvas, x, y, size * 1.3, 0.25 * bump + 0.375), crust)
@@ -144,7 +144,7 @@ def _pizza(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> Non
     _garnish(canvas, draws, x, y, size)
 
 
-def _salad(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None:
+def _salad(canvas: Sketch, draws: Draws, x: Plane, y: Plane, size: float) -> None:
     bump = canvas.noise(draws, 20, 3)
     for _ in range(26):
         away, angle = size * 0.85 * math.sqrt(draws.unit()), draws.between(0, 2 * math.pi)
@@ -167,7 +167,7 @@ def _salad(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> Non
         canvas.blend(cover, light[..., None] * varied(draws, (0.82, 0.18, 0.12), 0.04))
 
 
-def _cake(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None:
+def _cake(canvas: Sketch, draws: Draws, x: Plane, y: Plane, size: float) -> None:
     x, y = rotated(x, y, draws.between(0, 2 * math.pi))
     # A slice is what lies right of the tip and between two lines through it.
     slope = np.float32(draws.between(0.3, 0.55))
@@ -190,7 +190,7 @@ def _cake(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None
         canvas.blend(cover, light[..., None] * varied(draws, (0.70, 0.10, 0.18), 0.05))
 
 
-def _garnish(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> None:
+def _garnish(canvas: Sketch, draws: Draws, x: Plane, y: Plane, size: float) -> None:
     colour = varied(draws, draws.pick(_LEAVES), 0.04)
     for _ in range(draws.index(30)):
         away, angle = size * math.sqrt(draws.unit()), draws.between(0, 2 * math.pi)
@@ -203,7 +203,7 @@ def _garnish(canvas: Canvas, draws: Draws, x: Plane, y: Plane, size: float) -> N
         canvas.blend(canvas.edge(distance), colour * np.float32(draws.between(0.7, 1.2)))
 
 
-def _cutlery(canvas: Canvas, draws: Draws, x: Plane, size: float) -> None:
+def _cutlery(canvas: Sketch, draws: Draws, x: Plane, size: float) -> None:
     metal = varied(draws, (0.72, 0.73, 0.75), 0.05)
     for side in (-1, 1):
         sideways = x - np.float32(side * (size + 0.14))
@@ -214,7 +214,7 @@ def _cutlery(canvas: Canvas, draws: Draws, x: Plane, size: float) -> None:
         canvas.blend(canvas.edge(head * np.float32(0.06)), metal * np.float32(0.95))
 
 
-def _glass(canvas: Canvas, draws: Draws) -> None:
+def _glass(canvas: Sketch, draws: Draws) -> None:
     side = 1.0 if draws.chance(0.5) else -1.0
     radius = np.hypot(
         canvas.x - np.float32(side * draws.between(0.75, 1.0)), canvas.y + np.float32(0.75)

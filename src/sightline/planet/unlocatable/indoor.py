@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.draws import Draws
-from sightline.planet.unlocatable.canvas import Canvas, Plane, varied
+from sightline.planet.unlocatable.canvas import Plane, Sketch, varied
 from sightline.planet.unlocatable.furnishing import FABRICS, FLOORS, Box, Room, furnished
 
 _WALLS = (
@@ -35,7 +35,7 @@ class _Hits:
 _RIGHT, _LEFT, _CEILING, _FLOOR, _BACK, _SIDE, _TOP, _FRONT = range(8)
 
 
-def draw_indoor(canvas: Canvas, draws: Draws) -> None:
+def draw_indoor(canvas: Sketch, draws: Draws) -> None:
     """Paint a room."""
     room = furnished(draws)
     hits = _cast(canvas, draws, room)
@@ -52,7 +52,7 @@ def draw_indoor(canvas: Canvas, draws: Draws) -> None:
     canvas.blend(outside, view * varied(draws, (0.92, 0.96, 1.0), 0.04))
 
 
-def _cast(canvas: Canvas, draws: Draws, room: Room) -> _Hits:
+def _cast(canvas: Sketch, draws: Draws, room: Room) -> _Hits:
     """Intersect the rays (x, y, 1), turned a little sideways, with room and boxes."""
     zoom, turn = np.float32(draws.between(0.55, 0.95)), draws.between(-0.35, 0.35)
     shape = (canvas.height, canvas.width)
@@ -115,7 +115,7 @@ def _cast_box(
     owner[part][hit] = number
 
 
-def _shell(canvas: Canvas, draws: Draws, room: Room, hits: _Hits) -> Plane:
+def _shell(canvas: Sketch, draws: Draws, room: Room, hits: _Hits) -> Plane:
     """Walls, floor and ceiling with their materials, float32 (height, width, 3)."""
     wall = varied(draws, draws.pick(_WALLS), 0.04)
     x, y, z = hits.point
@@ -135,7 +135,7 @@ def _shell(canvas: Canvas, draws: Draws, room: Room, hits: _Hits) -> Plane:
     return image
 
 
-def _floor(canvas: Canvas, draws: Draws, x: Plane, z: Plane) -> Plane:
+def _floor(canvas: Sketch, draws: Draws, x: Plane, z: Plane) -> Plane:
     colour = varied(draws, draws.pick(FLOORS), 0.05)
     kind = draws.index(3)
     if kind == 0:  # boards

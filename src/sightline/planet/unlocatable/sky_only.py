@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from sightline.planet.draws import Draws
-from sightline.planet.unlocatable.canvas import Canvas, Plane, rotated, varied
+from sightline.planet.unlocatable.canvas import Plane, Sketch, rotated, varied
 
 _DAY = (((0.20, 0.40, 0.72), (0.62, 0.77, 0.92)), ((0.30, 0.52, 0.80), (0.75, 0.85, 0.95)))
 _DUSK = (
@@ -18,7 +18,7 @@ _DUSK = (
 _GREY = (((0.60, 0.63, 0.67), (0.74, 0.76, 0.78)), ((0.42, 0.45, 0.50), (0.62, 0.64, 0.67)))
 
 
-def draw_sky(canvas: Canvas, draws: Draws) -> None:
+def draw_sky(canvas: Sketch, draws: Draws) -> None:
     """Paint a sky."""
     kind = draws.weighted(np.array([0.42, 0.28, 0.16, 0.14]))
     if kind == 3:
@@ -37,13 +37,13 @@ def draw_sky(canvas: Canvas, draws: Draws) -> None:
         _cabin_window(canvas, draws)
 
 
-def _gradient(canvas: Canvas, top: Plane, bottom: Plane, draws: Draws) -> None:
+def _gradient(canvas: Sketch, top: Plane, bottom: Plane, draws: Draws) -> None:
     _, down = rotated(canvas.x, canvas.y, draws.between(-0.25, 0.25))
     share = np.clip((down + 1.1) / 2.2, 0, 1) ** np.float32(draws.between(0.7, 1.8))
     canvas.pixels[:] = top + share[..., None] * (bottom - top)
 
 
-def _sun(canvas: Canvas, draws: Draws, *, low: bool) -> None:
+def _sun(canvas: Sketch, draws: Draws, *, low: bool) -> None:
     east, down = draws.between(-1, 1), draws.between(0.2, 0.9) if low else draws.between(-1, 0)
     distance = np.hypot(canvas.x - np.float32(east), canvas.y - np.float32(down))
     glow = np.exp(-distance * np.float32(draws.between(1.4, 3.0)))[..., None]
@@ -51,7 +51,7 @@ def _sun(canvas: Canvas, draws: Draws, *, low: bool) -> None:
     canvas.blend(canvas.edge(distance - np.float32(0.09), 0.06), (1.0, 0.97, 0.88))
 
 
-def _clouds(canvas: Canvas, draws: Draws, *, warm: bool, grey: bool) -> None:
+def _clouds(canvas: Sketch, draws: Draws, *, warm: bool, grey: bool) -> None:
     amount = draws.between(0.45, 0.95) if grey else draws.between(0.0, 0.75)
     if amount < 0.1:
         return
@@ -66,7 +66,7 @@ def _clouds(canvas: Canvas, draws: Draws, *, warm: bool, grey: bool) -> None:
     canvas.blend(cover * np.float32(0.94), dark + relief * (lit - dark))
 
 
-def _trail(canvas: Canvas, draws: Draws) -> None:
+def _trail(canvas: Sketch, draws: Draws) -> None:
     along, across = rotated(canvas.x, canvas.y, draws.between(0, math.pi))
     wobble = 0.02 * (canvas.noise(draws, 5, 2) - 0.5)
     width = 0.01 + 0.02 * np.clip(along + 1.2, 0, 2.4)
@@ -77,7 +77,7 @@ def _trail(canvas: Canvas, draws: Draws) -> None:
     canvas.blend(cover * reach * np.float32(0.7), (0.97, 0.97, 0.98))
 
 
-def _birds(canvas: Canvas, draws: Draws) -> None:
+def _birds(canvas: Sketch, draws: Draws) -> None:
     for _ in range(1 + draws.index(9)):
         x = canvas.x - np.float32(draws.between(-0.9, 0.9))
         y = canvas.y - np.float32(draws.between(-0.9, 0.7))
@@ -87,7 +87,7 @@ def _birds(canvas: Canvas, draws: Draws) -> None:
         canvas.blend(canvas.edge(shape), (0.10, 0.10, 0.12))
 
 
-def _night(canvas: Canvas, draws: Draws) -> None:
+def _night(canvas: Sketch, draws: Draws) -> None:
     _gradient(
         canvas,
         varied(draws, (0.02, 0.03, 0.07), 0.01),
@@ -114,7 +114,7 @@ def _night(canvas: Canvas, draws: Draws) -> None:
         canvas.blend(disc * (1 - bite), seas[..., None] * np.array([1, 0.98, 0.9], np.float32))
 
 
-def _cabin_window(canvas: Canvas, draws: Draws) -> None:
+def _cabin_window(canvas: Sketch, draws: Draws) -> None:
     """The rounded frame of an aircraft's window."""
     x = np.abs(canvas.x - np.float32(draws.between(-0.1, 0.1))) / np.float32(
         draws.between(0.62, 0.8)

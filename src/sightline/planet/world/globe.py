@@ -93,7 +93,7 @@ _BIOMES = np.array(
 
 
 @dataclass(frozen=True)
-class Relief:
+class LandHeights:
     """The shape of the land at points.
 
     Args:
@@ -110,7 +110,7 @@ class Relief:
 
 
 @dataclass(frozen=True)
-class Weather:
+class ClimateFields:
     """Mean weather and habitability at points, each (n,).
 
     Args:
@@ -146,7 +146,7 @@ class Globe:
         frequencies = [*_LAND, *_BROAD, *_MOUNTAINS, *_HILLS, *_RIVERS]
         self._octaves = Octaves.of(seed, 100, frequencies)
 
-    def fields(self, points: FloatArray) -> tuple[Relief, Weather]:
+    def fields(self, points: FloatArray) -> tuple[LandHeights, ClimateFields]:
         """Return relief and weather at unit vectors ``(n, 3)``."""
         layers = np.split(self._octaves.at(points), [10, 16, 20, 24])
         land, broad, mountains, hills, rivers = layers
@@ -155,13 +155,13 @@ class Globe:
         elevation = _elevation(coast, mountains, hills, ruggedness)
         weather = _weather(points, broad, elevation, ruggedness)
         water, elevation = _water(coast, elevation, hills, rivers, ruggedness, weather.humidity)
-        return Relief(elevation, water, coast, ruggedness), weather
+        return LandHeights(elevation, water, coast, ruggedness), weather
 
-    def relief(self, points: FloatArray) -> Relief:
+    def relief(self, points: FloatArray) -> LandHeights:
         """Return the relief at unit vectors ``(n, 3)``."""
         return self.fields(points)[0]
 
-    def weather(self, points: FloatArray) -> Weather:
+    def weather(self, points: FloatArray) -> ClimateFields:
         """Return the weather at unit vectors ``(n, 3)``."""
         return self.fields(points)[1]
 
@@ -199,7 +199,7 @@ def _elevation(
 
 def _weather(
     points: FloatArray, broad: FloatArray, elevation: FloatArray, ruggedness: FloatArray
-) -> Weather:
+) -> ClimateFields:
     """Cold towards the poles and up the mountains; dry belts beside a wet equator."""
     z = points[:, 2]
     square = z * z
@@ -212,7 +212,7 @@ def _weather(
     wetness = smooth_step(humidity, 0.05, 0.40)
     people = smooth_step(broad[1] + 0.7 * broad[4], -1.0, 0.7)
     habitable = warmth * (0.25 + 0.75 * wetness) * (0.35 + 0.65 * people)
-    return Weather(temperature, humidity, habitable / (1.0 + 1.3 * ruggedness * ruggedness))
+    return ClimateFields(temperature, humidity, habitable / (1.0 + 1.3 * ruggedness * ruggedness))
 
 
 def _water(

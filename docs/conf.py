@@ -33,7 +33,7 @@ apidoc_modules = [
     {
         "path": "../src/sightline",
         "destination": "api",
-        "separate_modules": True,
+        "separate_modules": False,
         "module_first": True,
         "max_depth": 2,
     }

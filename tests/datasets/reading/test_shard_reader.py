@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
@@ -106,34 +109,55 @@ def test_ranks_and_workers_share_the_shards(folder: Path, buffer):
     assert all(len(part) == 10 for part in parts)
 
 
-def test_workers_of_a_data_loader(folder: Path):
+def test_a_data_loader_reads_what_the_reader_reads(folder: Path):
     data = pytest.importorskip("torch.utils.data")
     reader = ShardReader(folder, shuffle_buffer=4)
     dataset = shard_dataset(reader, lambda sample: int(sample.files["txt"]))
     plain = [int(one) for one in data.DataLoader(dataset, batch_size=None)]
     assert plain == numbers(ShardReader(folder, shuffle_buffer=4))
     assert reader.state_dict()["position"] == 0
-    loader = data.DataLoader(
-        dataset, batch_size=None, num_workers=2, multiprocessing_context="fork"
+
+
+WORKERS = """
+import sys
+from torch.utils.data import DataLoader
+from sightline.datasets.reading import ShardReader, shard_dataset
+
+def number_of(sample):
+    return int(sample.files["txt"])
+
+def batches(reader, workers, size, **progress):
+    dataset = shard_dataset(reader, number_of, **progress)
+    loader = DataLoader(
+        dataset, batch_size=size, num_workers=workers, multiprocessing_context="fork"
     )
-    assert sorted(int(one) for one in loader) == list(range(60))
+    return [one.tolist() if size else int(one) for one in loader]
+
+whole = batches(ShardReader(sys.argv[1], shuffle_buffer=4), 2, None)
+assert sorted(whole) == list(range(33)), whole
+# Shards of 10, 10, 10 and 3: the workers are not done at the same time.
+reader = ShardReader(sys.argv[1], shuffle_buffer=4, seed=1)
+every = batches(reader, 3, 3)
+for used in (1, 5, 9, 12):
+    rest = batches(reader, 3, 3, batches_used=used, batch_size=3)
+    assert rest == every[used:], (used, rest, every)
+print("all as it was")
+"""
 
 
-@pytest.mark.filterwarnings("ignore:This DataLoader will create")
-@pytest.mark.parametrize("used", [1, 5, 9, 12])
-def test_a_data_loader_goes_on_behind_the_batches_that_were_used(tmp_path: Path, used):
-    data = pytest.importorskip("torch.utils.data")
-    # Shards of 10, 10, 10 and 3: the workers are not done at the same time.
-    reader = ShardReader(shards(tmp_path, 33), shuffle_buffer=4, seed=1)
-
-    def batches(**progress: int) -> list[list[int]]:
-        dataset = shard_dataset(reader, lambda sample: int(sample.files["txt"]), **progress)
-        loader = data.DataLoader(
-            dataset, batch_size=3, num_workers=3, multiprocessing_context="fork"
-        )
-        return [batch.tolist() for batch in loader]
-
-    assert batches(batches_used=used, batch_size=3) == batches()[used:]
+def test_workers_of_a_data_loader_share_the_shards_and_go_on_where_they_were(tmp_path: Path):
+    pytest.importorskip("torch")
+    # In a process of its own: one that runs many tests has threads, and must not be forked.
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WORKERS, str(shards(tmp_path, 33))],
+        env=quiet,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "all as it was\n"
 
 
 def test_the_turns_of_workers():

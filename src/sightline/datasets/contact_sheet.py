@@ -48,15 +48,25 @@ class ContactSheet:
             UsageError: Another ending.
             OutputError: It cannot be written.
         """
-        target = Path(path)
-        kind = _FORMATS.get(target.suffix.lower())
-        if kind is None:
-            raise UsageError(
-                f"The picture must end in .jpg or .png. Got {target.name!r}.", hint="Rename it."
-            )
-        stream = io.BytesIO()
-        Image.fromarray(self.pixels).save(stream, kind, quality=90)
-        write_bytes(target, stream.getvalue())
+        save_picture(path, self.pixels)
+
+
+def save_picture(path: str | os.PathLike[str], pixels: Pixels) -> None:
+    """Write uint8 RGB (h, w, 3) as JPEG or PNG, by the ending.
+
+    Raises:
+        UsageError: Another ending.
+        OutputError: It cannot be written.
+    """
+    target = Path(path)
+    kind = _FORMATS.get(target.suffix.lower())
+    if kind is None:
+        raise UsageError(
+            f"The picture must end in .jpg or .png. Got {target.name!r}.", hint="Rename it."
+        )
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, quality=92)
+    write_bytes(target, stream.getvalue())
 
 
 def contact_sheet(

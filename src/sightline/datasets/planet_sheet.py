@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
 
-from sightline.durable import write_bytes
+from sightline.datasets.contact_sheet import save_picture
 from sightline.errors import UsageError
 from sightline.geo.coordinates import LatLng
 from sightline.planet.draws import Draws
@@ -92,15 +89,7 @@ def save_sheet(path: str | os.PathLike[str], made: Sheet) -> None:
         UsageError: Another ending.
         OutputError: It cannot be written.
     """
-    target = Path(path)
-    kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
-    if target.suffix.lower() not in kinds:
-        raise UsageError(
-            f"The picture must end in .jpg or .png. Got {target.name!r}.", hint="Rename it."
-        )
-    stream = io.BytesIO()
-    Pictures.fromarray(made.pixels).save(stream, kinds[target.suffix.lower()], quality=92)
-    write_bytes(target, stream.getvalue())
+    save_picture(path, made.pixels)
 
 
 def _famous(planet: Planet, number: int) -> tuple[tuple[float, float], float]:

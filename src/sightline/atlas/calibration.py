@@ -26,6 +26,8 @@ _CANDIDATES_PER_ROW = (2, 3, 4, 6, 8, 12, 16, 32)
 _CANDIDATES_WITHIN = (4, 8, 16, 32, 64, 128)
 _MOST_CANDIDATES = 16_000
 _SELECTIVITIES = (0.5, 0.9)
+# Parts of one length differ in how hard they are: the hardest of several is what is stated.
+_PARTS_PER_LENGTH = 4
 # What reading one code and scoring one row exactly cost beside each other, roughly.
 _CODES_PER_EXACT_ROW = 60
 
@@ -182,7 +184,7 @@ def _measured_runs(
     rng: np.random.Generator,
 ) -> list[_Run]:
     runs = []
-    for length in lengths:
+    for length in (length for length in lengths for _ in range(_PARTS_PER_LENGTH)):
         start = int(rng.integers(0, len(segment) - length))
         truth, _ = exact_top(segment, queries, depth, rows=slice(start, start + length))
         allowed = bitmap(np.arange(start, start + length), len(segment))
@@ -193,7 +195,7 @@ def _measured_runs(
 def _choose_within(
     accelerator: Accelerator, runs: list[_Run], depth: int, target: float
 ) -> Effort | None:
-    """Worst recall over runs of several lengths, asked from inside and from outside."""
+    """The effort whose worst recall over all runs, asked from inside and outside, is enough."""
     factors = [f for f in _CANDIDATES_WITHIN if depth * f <= _MOST_CANDIDATES]
     shares = np.ones(len(factors))
     for run in runs:

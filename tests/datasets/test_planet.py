@@ -153,6 +153,18 @@ def test_shards_hold_pictures_and_rows(tmp_path: Path) -> None:
     assert make(settings(count=4, layout="shards"), tmp_path / "a").written == 1
 
 
+@pytest.mark.parametrize("lost", [1, 512, 3000, 10240, 10**9])
+def test_a_shard_that_was_cut_off_is_written_again(tmp_path: Path, lost: int) -> None:
+    wanted = settings(count=2, layout="shards")
+    make(wanted, tmp_path)
+    before, shard = hashes(tmp_path), tmp_path / "planet-000000.tar"
+    with shard.open("r+b") as stream:
+        stream.truncate(max(0, shard.stat().st_size - lost))
+    report = make(wanted, tmp_path)
+    assert (report.written, report.kept) == (1, 0)
+    assert hashes(tmp_path) == before
+
+
 def test_distractors_and_hidden_headings(tmp_path: Path) -> None:
     wanted = settings(count=12, layout="folders", difficulty=("large-gallery", "unknown-panorama"))
     make(wanted, tmp_path)

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from sightline.datasets import PhotoRecord
-from sightline.errors import CoordinateError, TableError
+from sightline.datasets.records import RecordProblem, RecordProblemKind
+from sightline.errors import CoordinateError, PhotoNotFoundError, TableError
 
 
 def test_values_are_normalised():
@@ -48,3 +49,13 @@ def test_heading_and_path():
 
 def test_a_heading_a_hair_below_zero_is_north():
     assert PhotoRecord("a.jpg", heading_degrees=-1e-44).heading_degrees == 0.0
+
+
+def test_problems_have_a_kind():
+    table = TableError("It is odd.", hint="Mend it.")
+    kinds = RecordProblemKind
+    assert RecordProblem("a", 3, table).kind is kinds.ROW
+    assert RecordProblem("a", None, table).kind is kinds.MISSING
+    assert RecordProblem("a", 3, table, kinds.DUPLICATE).kind is kinds.DUPLICATE
+    assert RecordProblem("a", 3, CoordinateError("x", hint="y")).kind is kinds.COORDINATES
+    assert RecordProblem("a", 3, PhotoNotFoundError("x", hint="y")).kind is kinds.FILE

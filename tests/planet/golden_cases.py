@@ -62,3 +62,10 @@ IMAGES: Mapping[str, Callable[[Planet], Image]] = {
 
 def _at(month: int, hour: int) -> datetime:
     return datetime(2019, month, 14, hour, tzinfo=UTC)
+
+
+def dispatched() -> list[str]:
+    """Return the instruction sets that numpy chooses at run time and this processor has."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    return [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]

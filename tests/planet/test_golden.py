@@ -7,7 +7,11 @@ If a test here fails after a wanted change, raise the number in ``sightline.plan
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +21,7 @@ from tests.planet.golden_cases import (
     IMAGES,
     SHARE_WITHIN,
     WITHIN_LEVELS,
+    dispatched,
 )
 
 from sightline.planet.planet import Planet
@@ -42,6 +47,30 @@ def test_picture_is_the_same_within_the_tolerance(name: str) -> None:
     within = np.abs(made.astype(int) - expected) <= WITHIN_LEVELS
     assert within.mean() >= SHARE_WITHIN
     assert expected.std() > 5
+
+
+def test_without_the_processors_wide_instructions_pictures_stay_within_the_tolerance(
+    tmp_path: Path,
+) -> None:
+    features = dispatched()
+    if not features:
+        pytest.skip("this numpy dispatches nothing on this processor")
+    subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            Path(__file__).with_name("golden_pictures.py"),
+            tmp_path / "made.npz",
+        ],
+        env=dict(os.environ, OMP_NUM_THREADS="1", NPY_DISABLE_CPU_FEATURES=" ".join(features)),
+        check=True,
+    )
+    with np.load(tmp_path / "made.npz") as made:
+        for name in IMAGES:
+            expected = IMAGES[name](planet()).astype(int)
+            within = np.abs(made[name].astype(int) - expected) <= WITHIN_LEVELS
+            assert within.mean() >= SHARE_WITHIN, name
 
 
 def test_pictures_do_not_depend_on_what_was_asked_before() -> None:

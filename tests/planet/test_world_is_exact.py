@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.planet.golden_cases import dispatched
 from tests.planet.world_hash import REACH_M, hashes, lattice_places, world_hash
 
 import sightline.planet
@@ -119,7 +120,7 @@ def test_without_the_processors_wide_instructions_the_world_is_the_same(
 ) -> None:
     names = ["metropolis 3", "town 5000", "edge in a city", "corner on land"]
     environment = dict(os.environ, OMP_NUM_THREADS="1")
-    features = _dispatched()
+    features = dispatched()
     if not features:
         pytest.skip("this numpy dispatches nothing on this processor")
     environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(features)
@@ -132,12 +133,6 @@ def test_without_the_processors_wide_instructions_the_world_is_the_same(
         check=True,
     )
     assert json.loads(done.stdout) == {name: found[name] for name in names}
-
-
-def _dispatched() -> list[str]:
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-
-    return [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
 
 
 @pytest.mark.parametrize("path", WORLD_MODULES, ids=lambda path: path.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,20 @@ from sightline.datasets.layouts.writing import encoded
 from sightline.datasets.reading.shard_index import index_shard
 from sightline.datasets.reading.shards import ShardSummary
 from sightline.datasets.rows import AerialPatch, Pair, Photo
+from sightline.errors import TableError
 
 
 def finished_shard(path: Path, samples: int) -> ShardSummary | None:
-    """The summary of a shard that is there and whole, with as many samples as it shall have."""
-    if not path.exists():
+    """The summary of a shard that is there and whole, with as many samples as it shall have.
+
+    None where it is to be written: there is none, it is cut off or damaged, or shorter.
+    """
+    if not path.exists() or path.stat().st_size % tarfile.RECORDSIZE:
         return None
-    index = index_shard(path)
+    try:
+        index = index_shard(path)
+    except TableError:
+        return None
     if len(index) != samples:
         return None
     digest = hashlib.sha256()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
-from sightline.errors import CoordinateError, SightlineError, TableError
+from sightline.errors import CoordinateError, PhotoError, SightlineError, TableError
 from sightline.geo.coordinates import LatLng
 
 
@@ -74,6 +75,17 @@ class PhotoRecord:
             ) from cause
 
 
+class RecordProblemKind(StrEnum):
+    """What sort of thing is wrong with a row or file."""
+
+    COORDINATES = "coordinates"
+    FILE = "file"
+    DUPLICATE = "duplicate"
+    PAIR = "pair"
+    ROW = "row"
+    MISSING = "missing"
+
+
 @dataclass(frozen=True, slots=True)
 class RecordProblem:
     """A row or file that cannot become a record; the rest of its list goes on.
@@ -83,8 +95,21 @@ class RecordProblem:
         line: Where it stands: the line of a CSV file, the row of a Parquet file (both from 1), or
             None for a file found in a folder.
         error: Why.
+        said: What sort of thing it is, where neither the error's class nor the line tells.
     """
 
     uri: str
     line: int | None
     error: SightlineError
+    said: RecordProblemKind | None = None
+
+    @property
+    def kind(self) -> RecordProblemKind:
+        """What sort of thing is wrong."""
+        if self.said is not None:
+            return self.said
+        if isinstance(self.error, CoordinateError):
+            return RecordProblemKind.COORDINATES
+        if isinstance(self.error, PhotoError):
+            return RecordProblemKind.FILE
+        return RecordProblemKind.MISSING if self.line is None else RecordProblemKind.ROW

@@ -35,8 +35,10 @@ def checked_place(latlng: Any) -> tuple[float, float]:
             f"latlng must be one place, two numbers. Got {latlng!r}.",
             hint="Give latitude first, then longitude, in degrees.",
         ) from error
-    place = as_coordinates([latitude, longitude], name="latlng")
-    latitude, longitude = float(place[0, 0]), float(place[0, 1])
+    plain = type(latitude) is float and type(longitude) is float
+    if not (plain and abs(latitude) <= 90.0 and -180.0 <= longitude < 180.0):
+        place = as_coordinates([latitude, longitude], name="latlng")
+        latitude, longitude = float(place[0, 0]), float(place[0, 1])
     return latitude, 0.0 if abs(latitude) == 90.0 else longitude
 
 

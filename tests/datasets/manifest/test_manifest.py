@@ -186,6 +186,7 @@ def test_problems_fail_or_are_counted(tmp_path):
         write_manifest(tmp_path / "m", held)
     report = write_manifest(tmp_path / "m", held, on_error="skip")
     assert report.problem_count == report.information.problems == 3
+    assert [problem.kind.value for problem in report.problems] == ["row", "pair", "pair"]
     messages = [problem.error.message for problem in report.problems]
     assert "pair 't/9' in line 4 of 'pairs' names the photo 't/9'" in messages[1]
     assert "names the patch 't/77', which is not among the patches" in messages[2]

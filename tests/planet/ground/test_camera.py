@@ -143,3 +143,12 @@ def test_impossible_cameras_are_refused(changes: dict[str, object], value: str) 
         Camera(**changes)  # type: ignore[arg-type]
     assert value in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("size", [(1, 100), (1, 1), (2, 3)])
+def test_the_widest_view_of_the_smallest_picture_is_a_raster(size: tuple[int, int]) -> None:
+    projection = Camera(size=size, fov_degrees=170.0, tilt_degrees=10.0).projection()
+    assert projection.width >= 1
+    assert projection.warp is not None
+    assert len(projection.warp) == size[0] * size[1]
+    assert projection.warp.max() < projection.width * projection.height

@@ -10,9 +10,10 @@ from tests.planet.scenes import midnight, noon, origin, town, world
 from sightline.errors import UsageError
 from sightline.planet.ground import photo as ground
 from sightline.planet.ground.camera import Camera
+from sightline.planet.ground.far_land import FarLand
 from sightline.planet.ground.rays import cast
 from sightline.planet.ground.relief import march
-from sightline.planet.ground.staging import stage, stock
+from sightline.planet.ground.staging import stage
 from sightline.planet.ground.viewpoint import Viewpoint
 from sightline.planet.ground.visibility import sort_pixels
 from sightline.planet.looks.moment import Moment, Weather
@@ -98,7 +99,7 @@ def test_pixels_are_sorted_into_sets_that_do_not_overlap() -> None:
     foot = town().ground.elevation(np.array([east], np.float32), np.array([north], np.float32))
     view = Viewpoint.of(camera, east, north, float(foot[0]))
     boxes = stage(town(), view, noon(), 1).boxes
-    relief = march(view, stock(town()).land.heights(9.0))
+    relief = march(view, FarLand(town(), town().face).heights(9.0))
     seen = sort_pixels(relief, boxes, *cast(view, boxes))
     parts = (seen.sky, seen.ground, seen.walls.pixels, seen.roofs.pixels, seen.cars.pixels)
     every = np.concatenate(parts)

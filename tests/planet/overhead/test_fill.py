@@ -119,7 +119,7 @@ def test_shadow_of_a_tower_falls_away_from_the_sun(azimuth: float) -> None:
 
 
 @given(st.floats(0, 360), st.floats(8, 85), st.integers(0, 1000))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_shadows_are_what_a_walk_to_the_sun_meets(
     azimuth: float, elevation: float, seed: int
 ) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -14,20 +12,28 @@ from sightline.datasets.dataset import Dataset
 from sightline.datasets.doctor.finding import Finding
 from sightline.datasets.files import FileCheck, checked_file
 from sightline.datasets.manifest import Manifest, WrittenManifest, write_manifest
-from sightline.datasets.records import RecordProblem
+from sightline.datasets.records import RecordProblemKind
 from sightline.datasets.rows import AerialPatch, Photo
-from sightline.errors import CoordinateError, PhotoError, SightlineError
+from sightline.errors import SightlineError
 
 Files = Literal["none", "sample", "all"]
 
 _SHOWN = 5
 
 _STEPS = {
-    "coordinates": "Write latitude first; if a whole list is swapped, swap its two columns.",
-    "duplicate": "Remove one of the two or name it anew; --skip-bad keeps the first.",
-    "file": "Unpack or copy these files again, or leave them out: --files decode --skip-bad.",
-    "pair": "Use labels and images of the same release, all unpacked; or --skip-bad.",
-    "row": "Correct the lines, or leave them out with --skip-bad.",
+    RecordProblemKind.COORDINATES: (
+        "Write latitude first; if a whole list is swapped, swap its two columns."
+    ),
+    RecordProblemKind.DUPLICATE: (
+        "Remove one of the two or name it anew; --skip-bad keeps the first."
+    ),
+    RecordProblemKind.FILE: (
+        "Unpack or copy these files again, or leave them out: --files decode --skip-bad."
+    ),
+    RecordProblemKind.PAIR: (
+        "Use labels and images of the same release, all unpacked; or --skip-bad."
+    ),
+    RecordProblemKind.ROW: "Correct the lines, or leave them out with --skip-bad.",
 }
 
 
@@ -91,37 +97,25 @@ def _of_files(bad: list[SightlineError], looked_at: int) -> list[Finding]:
         if errors:
             what = f"{len(errors)} of {looked_at} files looked at {said}, such as: "
             what += errors[0].message
-            findings.append(Finding("fault", "file", what, _STEPS["file"], len(errors)))
+            findings.append(
+                Finding("fault", "file", what, _STEPS[RecordProblemKind.FILE], len(errors))
+            )
     return findings
 
 
 def _of_problems(report: WrittenManifest) -> list[Finding]:
-    counts: Counter[str] = Counter()
-    shown: dict[str, list[str]] = {}
+    by_kind: dict[RecordProblemKind, list[SightlineError]] = {}
     for problem in report.problems:
-        kind = _kind_of(problem)
-        counts[kind] += 1
-        shown.setdefault(kind, []).append(problem.error.message)
+        by_kind.setdefault(problem.kind, []).append(problem.error)
     findings = []
-    for kind, messages in shown.items():
-        first = " ".join(islice(messages, _SHOWN if kind == "missing" else 1))
-        what = first if counts[kind] == 1 else f"{counts[kind]} times, such as: {first}"
-        step = report.problems[0].error.hint if kind == "missing" else _STEPS[kind]
-        findings.append(Finding("fault", kind, what, step, counts[kind]))
+    for kind, errors in by_kind.items():
+        missing = kind is RecordProblemKind.MISSING
+        first = " ".join(error.message for error in errors[: _SHOWN if missing else 1])
+        what = first if len(errors) == 1 else f"{len(errors)} times, such as: {first}"
+        step = errors[0].hint if missing else _STEPS[kind]
+        findings.append(Finding("fault", kind.value, what, step, len(errors)))
     more = report.problem_count - len(report.problems)
     if more > 0:
         what = f"{more} more rows and files could not be used."
-        findings.append(Finding("fault", "row", what, _STEPS["row"], more))
+        findings.append(Finding("fault", "row", what, _STEPS[RecordProblemKind.ROW], more))
     return findings
-
-
-def _kind_of(problem: RecordProblem) -> str:
-    if isinstance(problem.error, CoordinateError):
-        return "coordinates"
-    if isinstance(problem.error, PhotoError):
-        return "file"
-    if "stands twice" in problem.error.message:
-        return "duplicate"
-    if "names the patch" in problem.error.message or "names the photo" in problem.error.message:
-        return "pair"
-    return "missing" if problem.line is None else "row"

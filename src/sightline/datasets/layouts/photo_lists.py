@@ -9,7 +9,7 @@ the last part says who took it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.layouts.layout import Layout, PlannedFile, Recognition
 from sightline.datasets.layouts.lists import COMPLETE_HINT, located_problem, origin_of, write_list
+from sightline.datasets.layouts.photo_names import FirstParts
 from sightline.datasets.layouts.sample import Sample
 from sightline.datasets.records import RecordProblem
 from sightline.datasets.rows import Photo
@@ -99,8 +100,8 @@ def _read(root: Path, name: str, split: str) -> Dataset:
     folder = _image_folder(path.parent) or path.parent / _IMAGE_FOLDERS[0]
 
     @cache
-    def names() -> dict[str, str]:
-        return _names_by_first_part(folder)
+    def names() -> FirstParts:
+        return _names_in(folder)
 
     def photos() -> Iterator[Photo | RecordProblem]:
         rows = read_rows(path, lambda header: _columns(path, header), header="image_id,lat,lon")
@@ -130,7 +131,7 @@ def _photo(
     split: str,
     path: Path,
     folder: Path,
-    names: Any,
+    names: Callable[[], FirstParts],
     line: int,
     cells: Mapping[str, Any],
 ) -> Photo:
@@ -141,7 +142,7 @@ def _photo(
         )
     # An id with a suffix is a path, and believed; a bare one needs one look into the folder.
     whole = Path(key).suffix.lower() in PHOTO_SUFFIXES
-    file = key if whole else names().get(key, f"{key}.jpg")
+    file = key if whole else names().get(key) or f"{key}.jpg"
     parts = Path(file).stem.split("_")
     author = text_of(cells.get("author"))
     if author is None and len(parts) == _FLICKR_PARTS:
@@ -177,15 +178,14 @@ def _image_folder(root: Path) -> Path | None:
     return next((root / name for name in _IMAGE_FOLDERS if (root / name).is_dir()), None)
 
 
-def _names_by_first_part(folder: Path) -> dict[str, str]:
-    """List a folder once: the names of its photos by their part before the first underscore."""
+def _names_in(folder: Path) -> FirstParts:
+    """List a folder once."""
     if not folder.is_dir():
-        return {}
-    return {
-        Path(name).stem.split("_")[0]: name
-        for name in sorted(entry.name for entry in os.scandir(folder))
-        if Path(name).suffix.lower() in PHOTO_SUFFIXES
-    }
+        return FirstParts(())
+    with os.scandir(folder) as entries:
+        return FirstParts(
+            entry.name for entry in entries if Path(entry.name).suffix.lower() in PHOTO_SUFFIXES
+        )
 
 
 class ListWriter:

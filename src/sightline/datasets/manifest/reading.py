@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike
 
 from sightline.datasets.dataset import Dataset
+from sightline.datasets.manifest.replacing import current
 from sightline.datasets.manifest.schema import (
     INFORMATION_KEY,
     SCHEMA_VERSION,
@@ -23,6 +24,7 @@ from sightline.datasets.manifest.schema import (
     TABLES,
     Information,
     TableName,
+    file_of,
     to_rows,
 )
 from sightline.datasets.rows import AerialPatch, Pair, Photo, Row
@@ -64,7 +66,7 @@ class Manifest:
         folder = Path(path)
         if folder.suffix == ".parquet" and not folder.is_dir():
             folder = folder.parent
-        found = [_information(folder / f"{table}.parquet") for table in TABLES]
+        found = [_information(current(folder, file_of(table))) for table in TABLES]
         first = found[0]
         if any(other.fingerprint != first.fingerprint for other in found):
             raise TableError(
@@ -137,7 +139,7 @@ class Manifest:
         """
         wanted = _known_columns(table, columns)
         read = wanted if split is None or "split" in wanted else [*wanted, "split"]
-        file = self.path / f"{table}.parquet"
+        file = current(self.path, file_of(table))
         try:
             with pq.ParquetFile(file) as parquet:
                 for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=read):
@@ -182,7 +184,7 @@ class Manifest:
                 f"A row must lie in [0, {count}). Got {int(numbers[bad][0])}.",
                 hint=f"{str(self.path)!r} has {count} {table}.",
             )
-        file = self.path / f"{table}.parquet"
+        file = current(self.path, file_of(table))
         try:
             with pq.ParquetFile(file) as parquet:
                 return _taken(parquet, numbers, wanted)

@@ -17,6 +17,12 @@ SCHEMA_VERSION = "sightline.manifest/1"
 TableName = Literal["photos", "patches", "pairs"]
 TABLES: tuple[TableName, ...] = ("photos", "patches", "pairs")
 
+
+def file_of(table: TableName) -> str:
+    """Return the name of a table's file in the manifest's folder."""
+    return f"{table}.parquet"
+
+
 ROW_TYPES: Mapping[TableName, type[Photo | AerialPatch | Pair]] = {
     "photos": Photo,
     "patches": AerialPatch,

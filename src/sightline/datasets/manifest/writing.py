@@ -17,18 +17,20 @@ from numpy.typing import NDArray
 
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.files import FileCheck, checked_file
+from sightline.datasets.manifest.replacing import replaced
 from sightline.datasets.manifest.schema import (
     SCHEMA_VERSION,
     SCHEMAS,
     TABLES,
     Information,
     TableName,
+    file_of,
     stored,
     to_batch,
 )
-from sightline.datasets.records import RecordProblem
+from sightline.datasets.records import RecordProblem, RecordProblemKind
 from sightline.datasets.rows import Pair, Photo, Row
-from sightline.durable import make_folder, whole_file
+from sightline.durable import make_folder
 from sightline.errors import SightlineError, TableError
 from sightline.version import __version__
 
@@ -70,7 +72,8 @@ def write_manifest(
     """Write a dataset's rows as ``photos.parquet``, ``patches.parquet`` and ``pairs.parquet``.
 
     Memory holds 32,768 rows and eight bytes for each id, however long the dataset is. The three
-    files appear together when all is written; a stop before leaves what was there.
+    files appear together when all is written: a stop at any moment leaves the manifest that was
+    there or the new one.
 
     Args:
         path: The manifest's folder; made if it is not there.
@@ -119,11 +122,11 @@ class _TwinsFoundError(Exception):
 
 def _written(folder: Path, work: _Work) -> Information:
     with ExitStack() as stack:
+        beside = stack.enter_context(replaced(folder, [file_of(table) for table in TABLES]))
         writers = {}
         for table in TABLES:
-            temporary = stack.enter_context(whole_file(folder / f"{table}.parquet"))
             writers[table] = stack.enter_context(
-                pq.ParquetWriter(temporary, SCHEMAS[table], compression="zstd")
+                pq.ParquetWriter(beside / file_of(table), SCHEMAS[table], compression="zstd")
             )
         try:
             for table in TABLES:
@@ -249,7 +252,7 @@ class _Work:
                 hint="Check that labels and images are of the same release, and all unpacked.",
                 path=self.dataset.root,
             )
-            self._leave_out(RecordProblem(uri=pair.id, line=None, error=error))
+            self._leave_out(RecordProblem(pair.id, None, error, RecordProblemKind.PAIR))
         return kept
 
     def _known(self, table: TableName, ids: list[str]) -> NDArray[np.bool_]:
@@ -294,7 +297,7 @@ class _Work:
             if hash(row.id) in suspects:
                 if row.id in seen:
                     error = _twins(table, seen[row.id], row, self.dataset)
-                    self._leave_out(RecordProblem(uri=row.id, line=None, error=error))
+                    self._leave_out(RecordProblem(row.id, None, error, RecordProblemKind.DUPLICATE))
                     continue
                 seen[row.id] = row
             yield row

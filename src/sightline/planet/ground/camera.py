@@ -318,6 +318,7 @@ def _warped_circle(
     elevations: Doubles,
 ) -> Projection:
     """A raster of angles, cut to what is seen unless that is most of the circle."""
+    around = max(around, 4)  # a picture of one pixel sees so wide that none would be left
     step = 2 * math.pi / around
     first, width = -math.pi, around
     if float(np.abs(azimuths).max()) < 0.55 * math.pi:

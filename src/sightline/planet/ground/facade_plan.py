@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cache
 
 import numpy as np
@@ -13,8 +12,11 @@ from sightline.planet.ground.facade_drawing import Paint, Tile
 from sightline.planet.ground.facade_tiles import HEIGHTS, WIDTHS, tile_number
 from sightline.planet.ground.finishes import Finish
 from sightline.planet.looks import noise
-from sightline.planet.world.contents import BoxKind, Buildings, RoofKind, Use
+from sightline.planet.world.contents import BoxKind, Buildings, RoofKind, Use, plain
 from sightline.planet.world.countries import CountryStyle, FenceKind
+
+_USE, _BOX_KIND, _ROOF_KIND = plain(Use), plain(BoxKind), plain(RoofKind)
+_TILE, _FINISH, _FENCE_KIND = plain(Tile), plain(Finish), plain(FenceKind)
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int32]
@@ -66,7 +68,7 @@ def facade_plan(buildings: Buildings, styles: tuple[CountryStyle, ...]) -> Facad
     """
     chance = _Chances(buildings)
     habits = _Habits(styles, buildings.style)
-    plain = _any_of(buildings.kind, BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL)
+    plain = _any_of(buildings.kind, _BOX_KIND.HEDGE, _BOX_KIND.FENCE, _BOX_KIND.WALL)
     floor_m = np.where(plain, buildings.eave_m, buildings.floor_m)
     floor_m = np.maximum(floor_m, np.float32(0.4)).astype(np.float32)
     floors = np.floor((buildings.eave_m + np.float32(0.05)) / floor_m).astype(np.int32)
@@ -94,24 +96,26 @@ def facade_plan(buildings: Buildings, styles: tuple[CountryStyle, ...]) -> Facad
         seed=(chance.key & np.uint32(0x7FFFFFF)).astype(np.int32),
         paints=_paints(buildings, habits, chance),
         plain=plain,
-        hedge=np.asarray(buildings.kind == BoxKind.HEDGE),
+        hedge=np.asarray(buildings.kind == _BOX_KIND.HEDGE),
         dark_glass=np.where(
-            _any_of(buildings.use, Use.TOWER, Use.WAREHOUSE), np.float32(1), np.float32(0.25)
+            _any_of(buildings.use, _USE.TOWER, _USE.WAREHOUSE), np.float32(1), np.float32(0.25)
         ).astype(np.float32),
     )
+
+
+_DRAWS = 18
 
 
 class _Chances:
     """Numbers in [0, 1) per house, by draw; the parts of a house share them."""
 
     def __init__(self, buildings: Buildings) -> None:
-        self.key = noise.hashed(buildings.house.astype(np.int64), 0, 8400)
-        self._drawn: dict[int, Floats] = {}
+        self.key = noise.hashed(buildings.house, 0, 8400)
+        self._drawn = noise.fraction(self.key, np.arange(_DRAWS)[:, None], 8401)
 
     def __call__(self, draw: int) -> Floats:
-        if draw not in self._drawn:
-            self._drawn[draw] = noise.fraction(self.key.astype(np.int64), draw, 8401)
-        return self._drawn[draw]
+        drawn: Floats = self._drawn[draw]
+        return drawn
 
 
 class _Habits:
@@ -127,15 +131,15 @@ class _Habits:
         return np.array([getattr(s, name) for s in self._styles], np.float32).take(self._rows, 0)
 
 
-def _any_of(kinds: NDArray[np.int8], *wanted: IntEnum) -> NDArray[np.bool_]:
+def _any_of(kinds: NDArray[np.int8], *wanted: int) -> NDArray[np.bool_]:
     """Return where small numbers are one of a few; `numpy.isin` costs ten times as much."""
     return _wanted(wanted).take(kinds)
 
 
 @cache
-def _wanted(wanted: tuple[IntEnum, ...]) -> NDArray[np.bool_]:
+def _wanted(wanted: tuple[int, ...]) -> NDArray[np.bool_]:
     table = np.zeros(128, np.bool_)
-    table[[int(each) for each in wanted]] = True
+    table[list(wanted)] = True
     return table
 
 
@@ -148,13 +152,13 @@ class _Tiles:
     def __init__(self, buildings: Buildings, habits: _Habits, chance: _Chances) -> None:
         self.buildings, self.habits, self.chance = buildings, habits, chance
         self.use, self.kind = buildings.use, buildings.kind
-        self.home = _any_of(self.use, Use.DETACHED, Use.ROW, Use.FARM)
-        self.outside = self.kind == BoxKind.FENCE
-        self.shed = (self.kind == BoxKind.SHED) | (self.use == Use.OUTBUILDING)
-        fenced = np.where(self.kind == BoxKind.HEDGE, Tile.BLANK, Tile.COPED)
-        wire = habits.value("fence") == FenceKind.WIRE
-        self._fenced = np.where(self.outside, np.where(wire, Tile.WIRE, Tile.FENCE), fenced)
-        self._plain = _any_of(self.kind, BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL)
+        self.home = _any_of(self.use, _USE.DETACHED, _USE.ROW, _USE.FARM)
+        self.outside = self.kind == _BOX_KIND.FENCE
+        self.shed = (self.kind == _BOX_KIND.SHED) | (self.use == _USE.OUTBUILDING)
+        fenced = np.where(self.kind == _BOX_KIND.HEDGE, _TILE.BLANK, _TILE.COPED)
+        wire = habits.value("fence") == _FENCE_KIND.WIRE
+        self._fenced = np.where(self.outside, np.where(wire, _TILE.WIRE, _TILE.FENCE), fenced)
+        self._plain = _any_of(self.kind, _BOX_KIND.HEDGE, _BOX_KIND.FENCE, _BOX_KIND.WALL)
         self._width = _nearest(WIDTHS, buildings.window_width)
         self._height = _nearest(HEIGHTS, buildings.window_height)
 
@@ -165,75 +169,75 @@ class _Tiles:
         return tile_number(kind, self._width, self._height, footed.astype(np.int32))
 
     def upper(self) -> Numbers:
-        pane = np.where(self.chance(1) < 0.5, Tile.PANE, Tile.CROSS)
-        shutters = self.habits.flag("shutters") & (self.use != Use.TOWER)
-        kind = np.where(shutters & (self.chance(2) < 0.85), Tile.SHUTTERED, pane)
-        office = np.where(self.chance(3) < 0.5, Tile.RIBBON, Tile.PANE)
-        office = np.where(self.chance(3) > 0.72, Tile.CURTAIN, office)
-        kind = np.where(self.use == Use.TOWER, office, kind)
-        ribbon = (self.use == Use.APARTMENT) & (self.chance(4) < 0.15)
-        kind = np.where(ribbon, Tile.RIBBON, kind)
-        kind = np.where(self.use == Use.LANDMARK, Tile.ARCH, kind)
-        high = np.where(self.chance(5) < 0.5, Tile.STRIP, Tile.BLANK)
-        kind = np.where(self.use == Use.WAREHOUSE, high, kind)
-        return np.asarray(np.where(self.shed, Tile.BLANK, kind), np.int32)
+        pane = np.where(self.chance(1) < 0.5, _TILE.PANE, _TILE.CROSS)
+        shutters = self.habits.flag("shutters") & (self.use != _USE.TOWER)
+        kind = np.where(shutters & (self.chance(2) < 0.85), _TILE.SHUTTERED, pane)
+        office = np.where(self.chance(3) < 0.5, _TILE.RIBBON, _TILE.PANE)
+        office = np.where(self.chance(3) > 0.72, _TILE.CURTAIN, office)
+        kind = np.where(self.use == _USE.TOWER, office, kind)
+        ribbon = (self.use == _USE.APARTMENT) & (self.chance(4) < 0.15)
+        kind = np.where(ribbon, _TILE.RIBBON, kind)
+        kind = np.where(self.use == _USE.LANDMARK, _TILE.ARCH, kind)
+        high = np.where(self.chance(5) < 0.5, _TILE.STRIP, _TILE.BLANK)
+        kind = np.where(self.use == _USE.WAREHOUSE, high, kind)
+        return np.asarray(np.where(self.shed, _TILE.BLANK, kind), np.int32)
 
     def other(self, upper: Numbers) -> Numbers:
         """Every second bay: balconies where the country has them."""
-        flats = (self.use == Use.APARTMENT) & (
+        flats = (self.use == _USE.APARTMENT) & (
             self.habits.flag("balconies") | (self.chance(6) < 0.2)
         )
-        return np.asarray(np.where(flats & (upper < Tile.BLANK), Tile.FRENCH, upper), np.int32)
+        return np.asarray(np.where(flats & (upper < _TILE.BLANK), _TILE.FRENCH, upper), np.int32)
 
     def ground(self, upper: Numbers) -> Numbers:
-        trade = _any_of(self.use, Use.ROW, Use.APARTMENT, Use.TOWER) & (
-            self.chance(7) < np.where(self.use == Use.ROW, 0.22, 0.5)
+        trade = _any_of(self.use, _USE.ROW, _USE.APARTMENT, _USE.TOWER) & (
+            self.chance(7) < np.where(self.use == _USE.ROW, 0.22, 0.5)
         )
-        shop = np.where(self.chance(8) < 0.3, Tile.AWNING, Tile.SHOP)
+        shop = np.where(self.chance(8) < 0.3, _TILE.AWNING, _TILE.SHOP)
         kind = np.where(trade, shop, upper)
-        kind = np.where((self.use == Use.WAREHOUSE) & (self.chance(5) >= 0.5), Tile.BLANK, kind)
+        kind = np.where((self.use == _USE.WAREHOUSE) & (self.chance(5) >= 0.5), _TILE.BLANK, kind)
         return np.asarray(kind, np.int32)
 
     def special(self, upper: Numbers) -> Numbers:
         del upper
-        door = np.where(_any_of(self.use, Use.APARTMENT, Use.TOWER), Tile.ENTRANCE, Tile.DOOR)
-        door = np.where(self.use == Use.LANDMARK, Tile.ENTRANCE, door)
-        door = np.where(self.use == Use.WAREHOUSE, Tile.ROLLER, door)
-        barn = (self.use == Use.FARM) & (self.chance(9) < 0.5)
-        return np.asarray(np.where(barn | self.shed, Tile.BARN_DOOR, door), np.int32)
+        door = np.where(_any_of(self.use, _USE.APARTMENT, _USE.TOWER), _TILE.ENTRANCE, _TILE.DOOR)
+        door = np.where(self.use == _USE.LANDMARK, _TILE.ENTRANCE, door)
+        door = np.where(self.use == _USE.WAREHOUSE, _TILE.ROLLER, door)
+        barn = (self.use == _USE.FARM) & (self.chance(9) < 0.5)
+        return np.asarray(np.where(barn | self.shed, _TILE.BARN_DOOR, door), np.int32)
 
     def end(self, upper: Numbers) -> Numbers:
         """Walls across the length: party walls of rows are blind."""
-        blind = (self.use == Use.ROW) | (self.home & (self.chance(10) < 0.35))
-        return np.asarray(np.where(blind, Tile.BLANK, upper), np.int32)
+        blind = (self.use == _USE.ROW) | (self.home & (self.chance(10) < 0.35))
+        return np.asarray(np.where(blind, _TILE.BLANK, upper), np.int32)
 
     def top(self) -> Numbers:
-        flat = self.buildings.roof == RoofKind.FLAT
-        edge = np.where(self.home | (self.chance(11) < 0.4), Tile.CORNICE, Tile.PARAPET)
-        return np.asarray(np.where(flat & ~self.shed, edge, Tile.BLANK), np.int32)
+        flat = self.buildings.roof == _ROOF_KIND.FLAT
+        edge = np.where(self.home | (self.chance(11) < 0.4), _TILE.CORNICE, _TILE.PARAPET)
+        return np.asarray(np.where(flat & ~self.shed, edge, _TILE.BLANK), np.int32)
 
     def gable(self) -> Numbers:
         attic = self.home & (self.buildings.rise_m > 2.0) & (self.chance(12) < 0.8)
-        return np.asarray(np.where(attic, Tile.ATTIC, Tile.BLANK), np.int32)
+        return np.asarray(np.where(attic, _TILE.ATTIC, _TILE.BLANK), np.int32)
 
     def finish(self) -> Numbers:
         brick = self.habits.flag("brick") | (self.chance(13) < 0.12)
-        kind = np.where(brick, Finish.BRICK, Finish.PLASTER)
-        boards = (self.use == Use.DETACHED) & ~brick & (self.chance(13) > 0.75)
-        kind = np.where(boards | (self.use == Use.FARM) | self.shed, Finish.BOARDS, kind)
-        kind = np.where((self.use == Use.APARTMENT) & ~brick, Finish.PANELS, kind)
-        kind = np.where(self.use == Use.TOWER, Finish.PANELS, kind)
-        kind = np.where(self.use == Use.WAREHOUSE, Finish.RIBS, kind)
-        kind = np.where(self.use == Use.LANDMARK, Finish.STONE, kind)
-        kind = np.where(self.kind == BoxKind.HEDGE, Finish.LEAVES, kind)
-        kind = np.where(self.kind == BoxKind.WALL, Finish.STONE, kind)
-        return np.asarray(np.where(self.outside, Finish.PLASTER, kind), np.int32)
+        kind = np.where(brick, _FINISH.BRICK, _FINISH.PLASTER)
+        boards = (self.use == _USE.DETACHED) & ~brick & (self.chance(13) > 0.75)
+        kind = np.where(boards | (self.use == _USE.FARM) | self.shed, _FINISH.BOARDS, kind)
+        kind = np.where((self.use == _USE.APARTMENT) & ~brick, _FINISH.PANELS, kind)
+        kind = np.where(self.use == _USE.TOWER, _FINISH.PANELS, kind)
+        kind = np.where(self.use == _USE.WAREHOUSE, _FINISH.RIBS, kind)
+        kind = np.where(self.use == _USE.LANDMARK, _FINISH.STONE, kind)
+        kind = np.where(self.kind == _BOX_KIND.HEDGE, _FINISH.LEAVES, kind)
+        kind = np.where(self.kind == _BOX_KIND.WALL, _FINISH.STONE, kind)
+        return np.asarray(np.where(self.outside, _FINISH.PLASTER, kind), np.int32)
 
     def roof_finish(self) -> Numbers:
-        seams = (self.chance(14) < 0.15) | _any_of(self.use, Use.FARM, Use.WAREHOUSE) | self.shed
-        kind = np.where(seams, Finish.SEAMS, Finish.ROOF_TILES)
-        kind = np.where(self.buildings.roof == RoofKind.FLAT, Finish.GRAVEL, kind)
-        return np.asarray(np.where(self.kind == BoxKind.HEDGE, Finish.LEAVES, kind), np.int32)
+        seams = (self.chance(14) < 0.15) | _any_of(self.use, _USE.FARM, _USE.WAREHOUSE) | self.shed
+        kind = np.where(seams, _FINISH.SEAMS, _FINISH.ROOF_TILES)
+        kind = np.where(self.buildings.roof == _ROOF_KIND.FLAT, _FINISH.GRAVEL, kind)
+        return np.asarray(np.where(self.kind == _BOX_KIND.HEDGE, _FINISH.LEAVES, kind), np.int32)
 
 
 _GAY = np.array(
@@ -261,8 +265,8 @@ def _paints(buildings: Buildings, habits: _Habits, chance: _Chances) -> Floats:
     paints[:, Paint.METAL] = np.where(two_tone, np.float32(0.5), np.float32(0.2))
     paints[:, Paint.SIGN] = gay
     paints[:, Paint.PLINTH] = wall * np.where(two_tone, np.float32(0.5), np.float32(0.75))
-    wire = habits.value("fence") == FenceKind.WIRE
-    mesh = (buildings.kind == BoxKind.FENCE) & wire
+    wire = habits.value("fence") == _FENCE_KIND.WIRE
+    mesh = (buildings.kind == _BOX_KIND.FENCE) & wire
     paints[mesh, Paint.SHADE] = (0.28, 0.30, 0.25)
     paints[mesh, Paint.METAL] = (0.45, 0.47, 0.45)
     return paints

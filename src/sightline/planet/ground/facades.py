@@ -15,7 +15,9 @@ from sightline.planet.ground.finishes import TEXELS_PER_M, finishes, starts
 from sightline.planet.ground.visibility import Part
 from sightline.planet.ground.wall_tables import Scene, WallTables
 from sightline.planet.looks.palette import SNOW
-from sightline.planet.world.contents import RoofKind
+from sightline.planet.world.contents import RoofKind, plain
+
+_ROOF_KIND = plain(RoofKind)
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -115,7 +117,7 @@ def paint_roofs(planes: Floats, scene: Scene, part: Part) -> None:
     distance = np.asarray(np.clip(start / safe, entry, entry + 60), np.float32)
     footprint = hits.distance * np.float32(1 / scene.view.pixels_per_radian)
     begin = starts(scene.plan.roof_finish.take(row), footprint, hits.place)
-    flat = scene.boxes.roof.take(hits.box) == RoofKind.FLAT
+    flat = scene.boxes.roof.take(hits.box) == _ROOF_KIND.FLAT
     up = np.where(flat.take(place), distance, tangent * distance * np.float32(1.4))
     texel = (up * np.float32(TEXELS_PER_M)).astype(np.int32) & np.int32(FINISH_SIDE - 1)
     grain = finishes().take(texel + begin.take(place))

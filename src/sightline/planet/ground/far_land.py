@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sightline.planet.looks import noise
 from sightline.planet.world.globe import Globe
-from sightline.planet.world.ground_raster import STEPS_PER_CELL
-from sightline.planet.world.lattice import vectors_of
+from sightline.planet.world.ground_raster import FacetedRaster
+from sightline.planet.world.lattice import faces_of, vectors_of_grid
 
 if TYPE_CHECKING:
     from sightline.planet.world.neighbourhood import Neighbourhood
@@ -32,7 +32,7 @@ _BLEND_FROM_M = 84.0
 _GRIDS = ((4, 13), (20, 11), (96, 9))  # cells between points, points along a side
 _GRID_ENDS_M = (1200.0, 5000.0)
 _EARTH_DROP = np.float32(0.87 / (2 * 6_371_008.8))  # of the horizon, with mean refraction
-_NOISE_CELLS = 64  # the noise's period, 8 texels per cell
+_NOISE_CELLS = 256  # after which the noise repeats at a quarter of its scale, too
 _NOISE_TEXELS = 8.0
 
 
@@ -51,15 +51,21 @@ def _globe(seed: int) -> Globe:
     return Globe(seed)
 
 
-@lru_cache(maxsize=256)
-def _grid(seed: int, face: int, first_a: int, first_b: int, spacing: int, side: int) -> _Grid:
-    steps = np.arange(side) * float(spacing)
-    a, b = np.meshgrid(first_a + steps, first_b + steps, indexing="ij")
-    relief = _globe(seed).relief(vectors_of(face, a.ravel(), b.ravel()))
-    return _Grid(
-        first_a, first_b, spacing, side,
-        relief.elevation_m.astype(np.float32), relief.water.astype(np.float32),
-    )  # fmt: skip
+@lru_cache(maxsize=128)
+def _grids(seed: int, face: int, firsts: tuple[tuple[int, int], ...]) -> tuple[_Grid, ...]:
+    """Return the grids that begin at some lattice points; the globe is asked once for all."""
+    places = []
+    for (spacing, side), (first_a, first_b) in zip(_GRIDS, firsts, strict=True):
+        steps = np.arange(side) * float(spacing)
+        places.append(vectors_of_grid(face, first_a + steps, first_b + steps).reshape(-1, 3))
+    relief = _globe(seed).relief(np.concatenate(places))
+    elevation, water = relief.elevation_m.astype(np.float32), relief.water.astype(np.float32)
+    grids, start = [], 0
+    for (spacing, side), (first_a, first_b) in zip(_GRIDS, firsts, strict=True):
+        part = slice(start, start + side * side)
+        grids.append(_Grid(first_a, first_b, spacing, side, elevation[part], water[part]))
+        start += side * side
+    return tuple(grids)
 
 
 class FarLand:
@@ -67,27 +73,46 @@ class FarLand:
 
     Args:
         neighbourhood: Whose origin and raster.
+        face: On whose chart the grids are laid out.
     """
 
-    def __init__(self, neighbourhood: Neighbourhood) -> None:
+    def __init__(self, neighbourhood: Neighbourhood, face: int) -> None:
         self._ground = neighbourhood.ground
-        scale = 1.0 / STEPS_PER_CELL
-        self._to_a = tuple(np.float32(v * scale) for v in self._ground.to_column[:2])
-        self._to_b = tuple(np.float32(v * scale) for v in self._ground.to_row[:2])
-        self._grids = []
-        for spacing, side in _GRIDS:
-            first_a, first_b = (
-                (int(place // spacing) - side // 2) * spacing
-                for place in (neighbourhood.a, neighbourhood.b)
+        frame = neighbourhood.frame
+        frame = frame if face == frame.face else frame.on(face)
+        to_a, to_b = frame.to_lattice()
+        self._to_a = tuple(np.float32(cells) for cells in to_a)
+        self._to_b = tuple(np.float32(cells) for cells in to_b)
+        firsts = tuple(
+            (
+                (int(frame.a // spacing) - side // 2) * spacing,
+                (int(frame.b // spacing) - side // 2) * spacing,
             )
-            self._grids.append(
-                _grid(neighbourhood.seed, neighbourhood.face, first_a, first_b, spacing, side)
-            )
-        self._origin = (neighbourhood.a, neighbourhood.b)
-        self._noise_origin = (
-            np.float32(neighbourhood.a % _NOISE_CELLS + 16 * _NOISE_CELLS),
-            np.float32(neighbourhood.b % _NOISE_CELLS + 16 * _NOISE_CELLS),
+            for spacing, side in _GRIDS
         )
+        self._grids = _grids(neighbourhood.seed, face, firsts)
+        self._origin = (frame.a, frame.b)
+        self._noise_origin = (
+            np.float32(frame.a % _NOISE_CELLS + 4 * _NOISE_CELLS),
+            np.float32(frame.b % _NOISE_CELLS + 4 * _NOISE_CELLS),
+        )
+
+    @classmethod
+    def seen_from(cls, neighbourhood: Neighbourhood, east: float, north: float) -> FarLand:
+        """Return the land around a camera's place, laid out on the face that it stands on.
+
+        Windows on both sides of a cube edge so agree; the neighbourhood keeps what was made.
+        """
+        face = neighbourhood.face
+        if isinstance(neighbourhood.ground, FacetedRaster):
+            place = neighbourhood.frame.vectors(np.array([[east, north]], np.float64))
+            face = int(faces_of(place)[0])
+        kept: dict[str, object] = neighbourhood.__dict__
+        name = f"_far_land_{face}"
+        made = kept.get(name)
+        if not isinstance(made, FarLand):
+            made = kept[name] = cls(neighbourhood, face)
+        return made
 
     def cells(self, east: Floats, north: Floats) -> tuple[Floats, Floats]:
         """Return cells along both lattice axes from the origin."""

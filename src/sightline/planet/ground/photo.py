@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sightline.errors import UsageError
 from sightline.planet.ground.camera import Camera
 from sightline.planet.ground.facades import paint_roofs, paint_walls
-from sightline.planet.ground.far_land import RANGE_M
+from sightline.planet.ground.far_land import RANGE_M, FarLand
 from sightline.planet.ground.far_paint import Surroundings
 from sightline.planet.ground.lamplight import Lamps, paint_glare
 from sightline.planet.ground.paint import may_mirror, paint_ground
@@ -98,12 +98,12 @@ def _paint(
     light = lighting(moment)
     colours = plot_table(neighbourhood, moment).palette
     around = Surroundings.of(neighbourhood, view.east, view.north)
-    made = stock(neighbourhood)
+    land = FarLand.seen_from(neighbourhood, view.east, view.north)
     standing = stage(neighbourhood, view, moment, key)
     boxes = standing.boxes
     shadows = _shadows(neighbourhood, view, camera, moment, light, standing)
     lamps = _lamps(neighbourhood, view, moment, around)
-    relief = march(view, made.land.heights(around.cover_m))
+    relief = march(view, land.heights(around.cover_m))
     shown = projection.shown
     if shown is not None and may_mirror(neighbourhood, moment):
         # What the picture leaves out may still be seen in a mirror.
@@ -113,13 +113,14 @@ def _paint(
     planes = np.zeros((3, projection.width * projection.height), np.float32)
     paint_sky(planes, view, light, moment, seen.sky)
     wet, share = paint_ground(
-        planes, neighbourhood, view, relief, made.land, light, moment, colours, around,
+        planes, neighbourhood, view, relief, land, light, moment, colours, around,
         shadows, lamps, seen.ground,
     )  # fmt: skip
     leaves = colours.leaf[around.climate] * np.float32(0.9)
     scene = Scene(
-        view, boxes, standing.source, made.plan, neighbourhood.buildings.roof_colour, light,
-        shadows, moment.snow, moment.wetness, moment.night, leaves, lamps,
+        view, boxes, standing.source, stock(neighbourhood).plan,
+        neighbourhood.buildings.roof_colour, light, shadows,
+        moment.snow, moment.wetness, moment.night, leaves, lamps,
     )  # fmt: skip
     paint_walls(planes, scene, seen.walls)
     paint_roofs(planes, scene, seen.roofs)

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from sightline.planet.ground.roofs import Chords, OutlineChords
 from sightline.planet.ground.running import run_down
 from sightline.planet.ground.viewpoint import Viewpoint, expanded
-from sightline.planet.world.contents import RoofKind
+from sightline.planet.world.contents import RoofKind, plain
+
+_ROOF_KIND = plain(RoofKind)
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -208,7 +210,7 @@ def _rays(
     rate_along, rate_across, enter, leave, ahead = crossing
     eave, rise = table[6].take(box), table[7].take(box)
     vehicle = box >= len(boxes) - boxes.vehicles
-    pitched = (rise > _LOWEST_RISE_M) & (boxes.roof.take(box) != RoofKind.FLAT)
+    pitched = (rise > _LOWEST_RISE_M) & (boxes.roof.take(box) != _ROOF_KIND.FLAT)
     top = eave / enter
     # Without a pitched roof: the flat one, seen from above where the eye is higher.
     start, slope, middle = eave, np.zeros_like(eave), enter.copy()
@@ -278,7 +280,7 @@ def hits_of(boxes: Boxes, rays: Rays, seen: Indices) -> Hits:
     normal = np.zeros((3, len(box)), np.float32)
     normal[2] = 1
     vehicle = box >= len(boxes) - boxes.vehicles
-    pitched = (table[7] > _LOWEST_RISE_M) & (boxes.roof.take(box) != RoofKind.FLAT)
+    pitched = (table[7] > _LOWEST_RISE_M) & (boxes.roof.take(box) != _ROOF_KIND.FLAT)
     for kind, chosen in ((Chords, pitched & ~vehicle), (OutlineChords, vehicle)):
         roofed = chosen.nonzero()[0]
         if not roofed.size:

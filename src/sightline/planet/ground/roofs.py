@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.ground.vehicle_shapes import POINTS, STEPS, vehicle_shapes
-from sightline.planet.world.contents import RoofKind
+from sightline.planet.world.contents import RoofKind, plain
+
+_ROOF_KIND = plain(RoofKind)
 
 Floats = NDArray[np.float32]
 
@@ -49,7 +51,7 @@ class Chords:
         across = self.across + distance * self.rate_across
         narrow = np.minimum(self.half_length, self.half_width)
         share = 1 - np.abs(across) / self.half_width
-        hipped, shed = self.roof == RoofKind.HIP, self.roof == RoofKind.SHED
+        hipped, shed = self.roof == _ROOF_KIND.HIP, self.roof == _ROOF_KIND.SHED
         if hipped.any():
             sides = np.minimum(self.half_length - along, self.half_width - np.abs(across))
             np.copyto(share, sides / narrow, where=hipped)
@@ -80,7 +82,7 @@ class Chords:
     def kinks(self) -> list[Floats]:
         """Return the distances at which the height may have its highest slope from the eye."""
         ridge = [self.leave, -self.across / self.rate_across]
-        return ridge + (self._hip_kinks() if bool((self.roof == RoofKind.HIP).any()) else [])
+        return ridge + (self._hip_kinks() if bool((self.roof == _ROOF_KIND.HIP).any()) else [])
 
     def _hip_kinks(self) -> list[Floats]:
         """Where the rays cross the middle of the length and the four hips."""
@@ -101,12 +103,12 @@ class Chords:
         across = self.across + distance * self.rate_across
         narrow = np.minimum(self.half_length, self.half_width)
         hip_end = self.half_length - np.abs(along) < self.half_width - np.abs(across)
-        hip_end &= self.roof == RoofKind.HIP
-        pitch = self.rise / np.where(self.roof == RoofKind.HIP, narrow, self.half_width)
+        hip_end &= self.roof == _ROOF_KIND.HIP
+        pitch = self.rise / np.where(self.roof == _ROOF_KIND.HIP, narrow, self.half_width)
         slope_across = np.sign(across) * pitch
-        shed = self.roof == RoofKind.SHED
+        shed = self.roof == _ROOF_KIND.SHED
         slope_across = np.where(shed, np.float32(-0.5) * pitch, slope_across)
-        slope_across = np.where(hip_end | (self.roof == RoofKind.FLAT), 0, slope_across)
+        slope_across = np.where(hip_end | (self.roof == _ROOF_KIND.FLAT), 0, slope_across)
         slope_along = np.where(hip_end, np.sign(along) * pitch, 0)
         length = np.sqrt(1 + slope_along * slope_along + slope_across * slope_across)
         return (

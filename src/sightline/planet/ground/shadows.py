@@ -17,7 +17,9 @@ from sightline.planet.ground.rays import Boxes
 from sightline.planet.ground.running import run_down
 from sightline.planet.ground.viewpoint import expanded
 from sightline.planet.looks import noise
-from sightline.planet.world.contents import RoofKind
+from sightline.planet.world.contents import RoofKind, plain
+
+_ROOF_KIND = plain(RoofKind)
 
 Floats = NDArray[np.float32]
 
@@ -221,7 +223,7 @@ def _add_boxes(shadows: ShadowMap, boxes: Boxes) -> None:
     rise = np.float32(shadows.rise)
     start = down.take(box)
     eave, roof = boxes.eave.take(box), boxes.rise.take(box)
-    roof = np.where(boxes.roof.take(box) == RoofKind.FLAT, 0, roof)
+    roof = np.where(boxes.roof.take(box) == _ROOF_KIND.FLAT, 0, roof)
     level = eave + (start + leave) * rise
     ridge = eave + roof + (start + (enter + leave) * np.float32(0.5)) * rise
     _write(shadows, column, start + leave, np.maximum(level, ridge))

@@ -56,7 +56,9 @@ class Sprites:
 
     def rows(self, chosen: NDArray[np.intp]) -> Sprites:
         """Return the chosen ones in their order."""
-        return Sprites(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+        return Sprites(
+            *(getattr(self, name).take(chosen, axis=0) for name in self.__dataclass_fields__)
+        )
 
 
 def visible(

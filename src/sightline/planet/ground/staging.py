@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.ground.facade_plan import FacadePlan, facade_plan
-from sightline.planet.ground.far_land import RANGE_M, FarLand
+from sightline.planet.ground.far_land import RANGE_M
 from sightline.planet.ground.rays import Boxes
 from sightline.planet.ground.shadows import Crowns, ShadowMap
 from sightline.planet.ground.sprite_shapes import VARIANTS, plant_number
@@ -35,8 +35,9 @@ _VEHICLE_RANGE_M = 62.0
 _VEHICLE_NEAREST_M = 3.6
 _FURNITURE_RANGE_M = 80.0
 _LEAST_PIXELS = 1.2
-_NEEDLES = (Species.CONIFER, Species.CYPRESS)
-_EVERGREEN = (Species.PALM, Species.SAVANNA)
+_NEEDLES, _EVERGREEN = np.zeros((2, len(Species)), np.bool_)
+_NEEDLES[[Species.CONIFER, Species.CYPRESS]] = True
+_EVERGREEN[[Species.PALM, Species.SAVANNA]] = True
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,11 @@ class Stock:
 
     Attributes:
         plan: Of the façades.
-        land: Far heights.
         reach: float32, half the diagonal of each box.
         pieces: What stands beside streets, ready but for place and light.
     """
 
     plan: FacadePlan
-    land: FarLand
     reach: Floats
     pieces: Pieces = field(repr=False)
 
@@ -65,7 +64,6 @@ def stock(neighbourhood: Neighbourhood) -> Stock:
     buildings = neighbourhood.buildings
     made = Stock(
         plan=facade_plan(buildings, neighbourhood.styles),
-        land=FarLand(neighbourhood),
         reach=np.hypot(buildings.half_length, buildings.half_width).astype(np.float32),
         pieces=pieces_of(neighbourhood.furniture, neighbourhood.styles),
     )
@@ -194,7 +192,7 @@ def sprites(
         shaded = np.clip((shaded / tall - np.float32(0.35)) * np.float32(1.6), 0, 1)
     variant = plants.key.take(seen) & np.uint32(VARIANTS - 1)
     species = plants.species.take(seen)
-    needles, evergreen = np.isin(species, _NEEDLES), np.isin(species, _EVERGREEN)
+    needles, evergreen = _NEEDLES.take(species), _EVERGREEN.take(species)
     bare = _bare(neighbourhood, seen, moment) & ~needles & ~evergreen
     climate = plants.climate.take(seen)
     trunk = palette.soil.take(climate, axis=0) * np.float32(0.35) + np.float32(0.14)

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.ground.sprite_shapes import furniture_number
-from sightline.planet.world.contents import Furniture, FurnitureKind
+from sightline.planet.world.contents import Furniture, FurnitureKind, plain
 from sightline.planet.world.countries import CountryStyle, PoleKind
+
+_FURNITURE_KIND, _POLE_KIND = plain(FurnitureKind), plain(PoleKind)
 
 Floats = NDArray[np.float32]
 
@@ -41,20 +43,20 @@ def pieces_of(things: Furniture, styles: tuple[CountryStyle, ...]) -> Pieces:
     poles = np.array([int(each.pole) for each in styles], np.int32).take(style)
     signs = np.array([int(each.sign) for each in styles], np.int32).take(style)
     boards = np.array([each.sign_colour for each in styles], np.float32).take(style, axis=0)
-    form = np.where(kind == FurnitureKind.SIGN, signs, 0)
-    form = np.where(kind == FurnitureKind.POLE, poles, form)
-    form = np.where(kind == FurnitureKind.LAMP, signs & 1, form)
+    form = np.where(kind == _FURNITURE_KIND.SIGN, signs, 0)
+    form = np.where(kind == _FURNITURE_KIND.POLE, poles, form)
+    form = np.where(kind == _FURNITURE_KIND.LAMP, signs & 1, form)
     second = np.repeat(np.array([[0.30, 0.31, 0.32]], np.float32), len(kind), axis=0)
-    pole = kind == FurnitureKind.POLE
+    pole = kind == _FURNITURE_KIND.POLE
     second[pole] = _POLES.take(
-        np.where(poles == PoleKind.NONE, PoleKind.STEEL, poles)[pole], axis=0
+        np.where(poles == _POLE_KIND.NONE, _POLE_KIND.STEEL, poles)[pole], axis=0
     )
     first = _FIRST.take(kind, axis=0)
-    first[kind == FurnitureKind.SIGN] = boards[kind == FurnitureKind.SIGN]
+    first[kind == _FURNITURE_KIND.SIGN] = boards[kind == _FURNITURE_KIND.SIGN]
     return Pieces(
         picture=furniture_number(kind, form.astype(np.int32)),
         radius=_WIDTHS.take(kind),
         first=first,
         second=second,
-        lamp=np.asarray(kind == FurnitureKind.LAMP),
+        lamp=np.asarray(kind == _FURNITURE_KIND.LAMP),
     )

@@ -17,7 +17,9 @@ from sightline.planet.ground.rays import Boxes, Hits
 from sightline.planet.ground.shadows import ShadowMap
 from sightline.planet.ground.viewpoint import Viewpoint
 from sightline.planet.looks.lighting import Lighting
-from sightline.planet.world.contents import RoofKind
+from sightline.planet.world.contents import RoofKind, plain
+
+_ROOF_KIND = plain(RoofKind)
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -135,7 +137,7 @@ class WallTables:
         plain = plan.plain.take(row)
         side = np.where(plain, plan.upper.take(row), side)
         upper, ground = np.where(end, side, upper), np.where(end, side, ground)
-        ridge = self._scene.boxes.roof.take(self._box).take(self._local) != RoofKind.FLAT
+        ridge = self._scene.boxes.roof.take(self._box).take(self._local) != _ROOF_KIND.FLAT
         middle = number == (bays.astype(np.int32) >> 1)
         crown = np.where(ridge & middle & end, plan.gable.take(row), _blank())
         crown = np.where(ridge, crown, plan.top.take(row))

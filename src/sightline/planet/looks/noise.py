@@ -17,6 +17,7 @@ SIDE = 512
 """Texels along each side of a tile, a power of two."""
 
 _MASK = SIDE - 1
+_FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)
 _FINE = ((1, 1.0), (2, 0.9), (4, 0.8))
 _MEDIUM = ((8, 0.6), (16, 0.8), (32, 1.0), (64, 1.0))
 _CLOUD = ((128, 1.0), (64, 0.6), (32, 0.4), (16, 0.22), (8, 0.12))
@@ -35,10 +36,13 @@ def hashed(i: NDArray[np.integer], j: NDArray[np.integer] | int, salt: int) -> N
     Returns:
         uint32 of the broadcast shape.
     """
-    first = np.asarray(i).astype(np.int64)
-    second = np.asarray(j).astype(np.int64)
-    mixed = first * 0x9E3779B1 + second * 0x85EBCA77 + (salt * 0xC2B2AE3D & 0xFFFFFFFF)
-    bits: NDArray[np.uint32] = (mixed & 0xFFFFFFFF).astype(np.uint32)
+    # Arrays of 32 bits wrap, as they shall; single numbers would warn.
+    bits: NDArray[np.uint32] = np.asarray(i).astype(np.uint32) * _FIRST
+    if isinstance(j, int):
+        bits = bits + np.uint32(j * 0x85EBCA77 + salt * 0xC2B2AE3D & 0xFFFFFFFF)
+    else:
+        bits = bits + np.asarray(j).astype(np.uint32) * _SECOND
+        bits += np.uint32(salt * 0xC2B2AE3D & 0xFFFFFFFF)
     bits ^= bits >> np.uint32(16)
     bits *= np.uint32(0x7FEB352D)
     bits ^= bits >> np.uint32(15)
@@ -51,7 +55,9 @@ def fraction(
     i: NDArray[np.integer], j: NDArray[np.integer] | int, salt: int
 ) -> NDArray[np.float32]:
     """Return a hash of each pair of integers as float32 in [0, 1); see `hashed`."""
-    value: NDArray[np.float32] = (hashed(i, j, salt) >> np.uint32(8)).astype(np.float32)
+    bits = hashed(i, j, salt)
+    bits >>= np.uint32(8)
+    value: NDArray[np.float32] = bits.astype(np.float32)
     value *= np.float32(2.0**-24)
     return value
 

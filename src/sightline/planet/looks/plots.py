@@ -49,6 +49,11 @@ _TEXTURE = {
 }
 
 
+_NATURAL, _BY_PARCEL = np.zeros((2, _MATERIALS), np.bool_)
+_NATURAL[[Material.FIELD, Material.WILD, Material.FOREST]] = True
+_BY_PARCEL[[Material.FIELD, Material.PARKING, Material.PLAZA]] = True
+
+
 @dataclass(frozen=True)
 class PlotGrid:
     """What does not change with time; arrays are flat, first lattice axis first.
@@ -161,7 +166,7 @@ def _grid(neighbourhood: Neighbourhood) -> PlotGrid:
     variant = _variants(material, chance, parcel, first, second)
     look = style.astype(np.intp) * len(neighbourhood.climates) + climate
     look = (look * _MATERIALS + material) * VARIANTS + variant
-    natural = np.isin(material, (Material.FIELD, Material.WILD, Material.FOREST))
+    natural = _NATURAL.take(material)
     own = np.float32(0.90) + np.float32(0.20) * chance
     shared = np.float32(0.94) + np.float32(0.12) * parcel
     texture = np.array([_TEXTURE[Material(each)] for each in range(_MATERIALS)], dtype=np.float32)
@@ -201,7 +206,7 @@ def _variants(
     across = np.where(code % 3 == 0, across & 1, 0)
     down = np.where(code % 5 < 2, down & 1, 0)
     crop = noise.hashed(code * 4 + across * 2 + down, 0, _FIELD_SALT) % np.uint32(VARIANTS)
-    by_parcel = np.isin(material, (Material.FIELD, Material.PARKING, Material.PLAZA))
+    by_parcel = _BY_PARCEL.take(material)
     return np.where(by_parcel, crop.astype(np.int8), own).astype(np.int8)
 
 

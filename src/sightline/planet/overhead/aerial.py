@@ -108,19 +108,31 @@ def grid_fields(
         float32 (FIELDS - 1, pixels), all but the elevation, and float32 (pixels,), direct light as
         a share of that on level ground.
     """
+    ground = neighbourhood.ground
     step = max(1, int(_FIELD_STEP_M / canvas.metres_per_pixel + 1e-6))
-    rows, columns = -(-(canvas.rows - 1) // step) + 1, -(-(canvas.columns - 1) // step) + 1
-    rows, columns = max(rows, 2), max(columns, 2)
-    spacing = step * canvas.metres_per_pixel
-    first = canvas.metres_per_pixel / 2
-    east = (canvas.west_m + first + np.arange(columns) * spacing).astype(np.float32)
-    north = (canvas.north_m - first - np.arange(rows) * spacing).astype(np.float32)
-    fields = fields_at(neighbourhood.ground, np.tile(east, rows), np.repeat(north, columns))
-    coarse = fields.reshape(len(FIELDS), rows, columns)
+    east, north = _lines(canvas, step)
+    facets = ground.facets(np.tile(east, len(north)), np.repeat(north, len(east)))
+    if (facets != facets[0]).any():
+        # Two faces count their cells apart: nothing lies between the numbers of one and the other.
+        step = 1
+        east, north = _lines(canvas, step)
+    fields = fields_at(ground, np.tile(east, len(north)), np.repeat(north, len(east)))
+    coarse = fields.reshape(len(FIELDS), len(north), len(east))
     # The elevation is needed for its slopes only: its place is taken by the light they give.
-    coarse[ELEVATION] = _relief(coarse[ELEVATION], np.float32(spacing), moment)
+    spacing = np.float32(step * canvas.metres_per_pixel)
+    coarse[ELEVATION] = _relief(coarse[ELEVATION], spacing, moment)
     full = _between(coarse, step, canvas.rows, canvas.columns).reshape(len(FIELDS), -1)
     return full[:ELEVATION], full[ELEVATION]
+
+
+def _lines(canvas: Canvas, step: int) -> tuple[Floats, Floats]:
+    """Return metres east of every ``step``-th column of a canvas, and north of its rows."""
+    rows, columns = -(-(canvas.rows - 1) // step) + 1, -(-(canvas.columns - 1) // step) + 1
+    spacing, first = step * canvas.metres_per_pixel, canvas.metres_per_pixel / 2
+    return (
+        (canvas.west_m + first + np.arange(max(columns, 2)) * spacing).astype(np.float32),
+        (canvas.north_m - first - np.arange(max(rows, 2)) * spacing).astype(np.float32),
+    )
 
 
 def _between(coarse: Floats, step: int, rows: int, columns: int) -> Floats:

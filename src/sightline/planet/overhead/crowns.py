@@ -43,8 +43,9 @@ _SHAPES = {
     Species.CYPRESS: (0, 0.0, 3.6, True),
     Species.POPLAR: (7, 0.48, 1.6, False),
 }
-_NEEDLES = (Species.CONIFER, Species.CYPRESS)
-_EVERGREEN = (Species.PALM, Species.SHRUB)
+_NEEDLES, _EVERGREEN = np.zeros((2, len(Species)), np.bool_)
+_NEEDLES[[Species.CONIFER, Species.CYPRESS]] = True
+_EVERGREEN[[Species.PALM, Species.SHRUB]] = True
 
 
 @dataclass(frozen=True)
@@ -194,16 +195,17 @@ def colours(
         moment: Where the sun stands.
     """
     plants = neighbourhood.plants
-    rows = np.unique(seen.plant)
     place = np.zeros(len(plants.tint), dtype=np.intp)
+    place[seen.plant] = 1
+    rows = place.nonzero()[0]
     place[rows] = np.arange(rows.size, dtype=np.intp)
     species = plants.species[rows]
     paint = foliage(
         tints,
         plants.climate[rows],
         plants.tint[rows],
-        needles=np.isin(species, _NEEDLES),
-        evergreen=np.isin(species, _EVERGREEN),
+        needles=_NEEDLES.take(species),
+        evergreen=_EVERGREEN.take(species),
     )
     item = place.take(seen.plant)
     tone = _stamps().tone.take(seen.texel)
@@ -224,7 +226,7 @@ def _bareness(
     warm = np.array([each.temperature for each in neighbourhood.climates], dtype=np.float32)
     seasonal = np.float32(1) - np.clip((warm - np.float32(0.6)) * np.float32(6), 0, 1)
     bare = seasonal.take(plants.climate[chosen]) * np.float32(1 - moment.leaf)
-    bare[np.isin(plants.species[chosen], (*_NEEDLES, *_EVERGREEN))] = 0
+    bare[(_NEEDLES | _EVERGREEN).take(plants.species[chosen])] = 0
     lost: Floats = bare * np.float32(0.72)
     return lost
 

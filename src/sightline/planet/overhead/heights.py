@@ -6,7 +6,7 @@ to the highest; a pixel that a box covers only in part is kept apart and blended
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -16,10 +16,13 @@ from sightline.planet.looks.moment import Moment
 from sightline.planet.overhead import fill
 from sightline.planet.overhead.fill import Canvas
 from sightline.planet.world import vehicles
-from sightline.planet.world.contents import RoofKind
+from sightline.planet.world.contents import RoofKind, plain
+from sightline.planet.world.rows import Rows
 
 if TYPE_CHECKING:
     from sightline.planet.world.neighbourhood import Neighbourhood
+
+_ROOF_KIND = plain(RoofKind)
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.intp]
@@ -34,7 +37,7 @@ _FAINT = np.float32(0.04)
 
 
 @dataclass(frozen=True)
-class Boxes:
+class Boxes(Rows):
     """Boxes on a canvas from the lowest to the highest; see `contents.Buildings`.
 
     Attributes:
@@ -66,10 +69,6 @@ class Boxes:
     colour: Floats
     phase: Floats
     house: NDArray[np.uint32]
-
-    def rows(self, chosen: NDArray[np.intp]) -> Boxes:
-        """Return the chosen boxes in the chosen order."""
-        return Boxes(**{each.name: getattr(self, each.name)[chosen] for each in fields(self)})
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def gather(neighbourhood: Neighbourhood, canvas: Canvas, moment: Moment, key: in
         half_width=join(every.half_width, cars.half_width[near]),
         eave_m=join(every.eave_m, cars.height[near]),
         rise_m=join(every.rise_m, flat),
-        roof=join(every.roof, np.full(count, RoofKind.FLAT)),
+        roof=join(every.roof, np.full(count, _ROOF_KIND.FLAT)),
         kind=join(every.kind, np.full(count, VEHICLE)),
         use=join(every.use, cars.kind[near]),
         wall=join(every.wall, colour),
@@ -184,12 +183,12 @@ def _roof_share(boxes: Boxes, item: Integers, along: Floats, across: Floats) -> 
     kind = boxes.roof.take(item)
     inside = half_width - np.abs(across)
     share = inside / half_width
-    hip = np.flatnonzero(kind == int(RoofKind.HIP))
+    hip = np.flatnonzero(kind == int(_ROOF_KIND.HIP))
     if hip.size:
         narrow = np.minimum(half_width.take(hip), half_length.take(hip))
         ends = half_length.take(hip) - np.abs(along.take(hip))
         share[hip] = np.minimum(inside.take(hip), ends) / narrow
-    shed = np.flatnonzero(kind == int(RoofKind.SHED))
+    shed = np.flatnonzero(kind == int(_ROOF_KIND.SHED))
     if shed.size:
         share[shed] = np.float32(0.5) + across.take(shed) / (2 * half_width.take(shed))
     np.clip(share, 0, 1, out=share)

@@ -14,7 +14,9 @@ from sightline.planet.looks import coverage, noise
 from sightline.planet.looks.moment import Moment
 from sightline.planet.looks.palette import SNOW
 from sightline.planet.overhead.heights import VEHICLE, Boxes, Coverage
-from sightline.planet.world.contents import BoxKind, RoofKind, Use
+from sightline.planet.world.contents import BoxKind, RoofKind, Use, plain
+
+_BOX_KIND, _ROOF_KIND, _USE = plain(BoxKind), plain(RoofKind), plain(Use)
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.intp]
@@ -25,11 +27,12 @@ MACHINE_M = 1.2
 
 # Members of enumerations are slow to compare with arrays.
 _FLAT, _HIP, _SHED, _GABLE = (
-    int(each) for each in (RoofKind.FLAT, RoofKind.HIP, RoofKind.SHED, RoofKind.GABLE)
+    int(each) for each in (_ROOF_KIND.FLAT, _ROOF_KIND.HIP, _ROOF_KIND.SHED, _ROOF_KIND.GABLE)
 )
-_BUILDING, _HEDGE = int(BoxKind.BUILDING), int(BoxKind.HEDGE)
-_DETACHED = int(Use.DETACHED)
+_BUILDING, _HEDGE = int(_BOX_KIND.BUILDING), int(_BOX_KIND.HEDGE)
+_DETACHED = int(_USE.DETACHED)
 _GLASS = np.float32(0.16)
+_DUE_SOUTH = np.float32(-1e-3)  # not 0: many houses stand along meridians, and windows round
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def _base_colours(boxes: Boxes, hedge: Floats) -> Floats:
     colour[is_hedge] = hedge[is_hedge] * (
         np.float32(0.85) + np.float32(0.3) * boxes.phase[is_hedge, None]
     )
-    bare = (kind == BoxKind.FENCE) | (kind == BoxKind.WALL)
+    bare = (kind == _BOX_KIND.FENCE) | (kind == _BOX_KIND.WALL)
     colour[bare] = boxes.wall[bare] * np.float32(0.9)
     return np.ascontiguousarray(colour.T)
 
@@ -272,7 +275,7 @@ def _panels(planes: Floats, boxes: Boxes, seen: Coverage, moment: Moment) -> Non
     item = seen.item.take(on)
     # Panels look to the noon sun: to the side of the roof that has more of it.
     south = -boxes.axis[:, 0] if moment.sun[1] < 0 else boxes.axis[:, 0]
-    left = np.where(south >= 0, np.float32(1), np.float32(-1)).take(item)
+    left = np.where(south >= _DUE_SOUTH, np.float32(1), np.float32(-1)).take(item)
     across = seen.across.take(on) * left / boxes.half_width.take(item)
     along = np.abs(seen.along.take(on)) / boxes.half_length.take(item)
     within = (np.abs(across - np.float32(0.5)) < np.float32(0.3)) & (along < np.float32(0.62))

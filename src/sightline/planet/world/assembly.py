@@ -59,7 +59,9 @@ class World:
         sheets = self._surveyor.sheets(frame, reach_m + _MARGIN_M)
         parts = [_Part(sheet, self.seed, reach_m) for sheet in sheets]
         starts = _table_starts(sheets)
-        segments = Segments.join([part.segments for part in parts])
+        # Of two things that are as near or as high the first wins: in every window the same one.
+        by_face = sorted(range(len(sheets)), key=lambda number: sheets[number].face)
+        segments = Segments.join([parts[number].segments for number in by_face])
         ground = ground_raster(frame, reach_m, sheets, segments, starts)
         styles, style_rows = _merged([sheet.styles for sheet in sheets])
         climates, climate_rows = _climates(sheets)
@@ -70,7 +72,7 @@ class World:
         ]
         cells = _cells(sheets, [part.blocks for part in parts], starts, style_rows, climate_rows)
         place = latlng_of(face, a, b)[0]
-        buildings, plants, furniture, slots = zip(*objects, strict=True)
+        buildings, plants, furniture, slots = zip(*(objects[n] for n in by_face), strict=True)
         return Neighbourhood(
             face,
             a,

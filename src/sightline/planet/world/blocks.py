@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.planet.world.contents import Material, Use
+from sightline.planet.world.contents import Material, Use, plain
 from sightline.planet.world.hashing import KeyArray, number, place_keys, units
 from sightline.planet.world.settlements import URBAN_DENSITY
 from sightline.planet.world.sheet import Sheet
 from sightline.planet.world.streets import Edges, Segments
+
+_MATERIAL, _USE = plain(Material), plain(Use)
 
 Float32 = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -58,18 +60,18 @@ def blocks_of(sheet: Sheet, edges: tuple[Edges, Edges], seed: int) -> Blocks:
     park |= urban & ~_reached(edges) & (second < 0.6)
     use[park] = -1
     material = _materials(sheet, urban, use, second)
-    material[park] = np.where(chance < 0.3, Material.GARDEN, Material.PARK)[park]
+    material[park] = np.where(chance < 0.3, _MATERIAL.GARDEN, _MATERIAL.PARK)[park]
     wood = ~urban & (sheet.wood * 0.42 + 0.5 + 0.3 * (pair - 0.5) < wooded)
-    material[wood] = Material.FOREST
-    material[~urban & ~wood & (district < wild)] = Material.WILD
-    material[~urban & (sheet.ruggedness > 1.35) & (material != Material.FOREST)] = Material.ROCK
-    farm = ~urban & (material == Material.FIELD) & (sheet.habitability > 0.08)
-    use[farm & (chance < 0.10)] = Use.FARM
+    material[wood] = _MATERIAL.FOREST
+    material[~urban & ~wood & (district < wild)] = _MATERIAL.WILD
+    material[~urban & (sheet.ruggedness > 1.35) & (material != _MATERIAL.FOREST)] = _MATERIAL.ROCK
+    farm = ~urban & (material == _MATERIAL.FIELD) & (sheet.habitability > 0.08)
+    use[farm & (chance < 0.10)] = _USE.FARM
     _flood(sheet, use, material)
     cells = np.stack([sheet.landmarks.i - sheet.i0, sheet.landmarks.j - sheet.j0], axis=1)
-    use[cells[:, 0], cells[:, 1]] = Use.LANDMARK
+    use[cells[:, 0], cells[:, 1]] = _USE.LANDMARK
     material[cells[:, 0], cells[:, 1]] = np.where(
-        sheet.landmarks.key % 3 > 0, Material.PLAZA, Material.PARK
+        sheet.landmarks.key % 3 > 0, _MATERIAL.PLAZA, _MATERIAL.PARK
     )
     parcel = units(place_keys(layer + 2, sheet.i >> 1, sheet.j >> 1), 2)
     tint = np.where(urban, units(sheet.key, 22), parcel)
@@ -90,26 +92,26 @@ def _uses(sheet: Sheet, urban: BoolArray, district: Float32, chance: Float32) ->
     rows = sheet.column("row_houses")
     dense = sheet.density + 0.25 * (district - 0.5)
     use = np.full(sheet.i.shape, -1, np.int8)
-    use[urban] = Use.DETACHED
-    use[urban & (((dense > 0.32) & (rows > 0.35)) | (dense > 0.52))] = Use.ROW
-    use[urban & (rows <= 0.35) & (dense > 0.40) & (dense <= 0.55) & (chance > 0.5)] = Use.APARTMENT
-    use[urban & (dense > 0.58) & (chance > 0.42)] = Use.APARTMENT
-    use[urban & (dense > 0.95) & (chance > 0.62)] = Use.TOWER
-    use[urban & (district < 0.085) & (dense < 0.7)] = Use.WAREHOUSE
+    use[urban] = _USE.DETACHED
+    use[urban & (((dense > 0.32) & (rows > 0.35)) | (dense > 0.52))] = _USE.ROW
+    use[urban & (rows <= 0.35) & (dense > 0.40) & (dense <= 0.55) & (chance > 0.5)] = _USE.APARTMENT
+    use[urban & (dense > 0.58) & (chance > 0.42)] = _USE.APARTMENT
+    use[urban & (dense > 0.95) & (chance > 0.62)] = _USE.TOWER
+    use[urban & (district < 0.085) & (dense < 0.7)] = _USE.WAREHOUSE
     return use
 
 
 def _materials(
     sheet: Sheet, urban: BoolArray, use: NDArray[np.int8], second: Float32
 ) -> NDArray[np.int8]:
-    material = np.full(sheet.i.shape, Material.FIELD, np.int8)
-    built = np.where(second > 0.45, Material.YARD, Material.PAVED)
-    built = np.where((use == Use.APARTMENT) & (second < 0.40), Material.GARDEN, built)
-    by_use = np.where(use == Use.DETACHED, Material.LAWN, built)
-    by_use = np.where((use == Use.DETACHED) & (sheet.humidity < 0.3), Material.YARD, by_use)
-    by_use = np.where(use == Use.WAREHOUSE, Material.PAVED, by_use)
-    parking = (second > 0.94) & (use != Use.DETACHED)
-    material[urban] = np.where(parking, Material.PARKING, by_use)[urban]
+    material = np.full(sheet.i.shape, _MATERIAL.FIELD, np.int8)
+    built = np.where(second > 0.45, _MATERIAL.YARD, _MATERIAL.PAVED)
+    built = np.where((use == _USE.APARTMENT) & (second < 0.40), _MATERIAL.GARDEN, built)
+    by_use = np.where(use == _USE.DETACHED, _MATERIAL.LAWN, built)
+    by_use = np.where((use == _USE.DETACHED) & (sheet.humidity < 0.3), _MATERIAL.YARD, by_use)
+    by_use = np.where(use == _USE.WAREHOUSE, _MATERIAL.PAVED, by_use)
+    parking = (second > 0.94) & (use != _USE.DETACHED)
+    material[urban] = np.where(parking, _MATERIAL.PARKING, by_use)[urban]
     use[urban & parking] = -1
     return material
 
@@ -123,8 +125,8 @@ def _flood(sheet: Sheet, use: NDArray[np.int8], material: NDArray[np.int8]) -> N
     drowned = wet.copy()
     drowned[:-1, :-1] &= wet[1:, 1:]
     use[drowned] = -1
-    open_ground = (material == Material.FIELD) | (material == Material.WILD)
-    material[shore & open_ground] = Material.SAND
+    open_ground = (material == _MATERIAL.FIELD) | (material == _MATERIAL.WILD)
+    material[shore & open_ground] = _MATERIAL.SAND
 
 
 def _paths(
@@ -136,10 +138,10 @@ def _paths(
 ) -> NDArray[np.int8]:
     path = np.zeros(sheet.i.shape, np.int8)
     which = (1 + (units(sheet.key, 23) > 0.5)).astype(np.int8)
-    path[material == Material.PARK] = which[material == Material.PARK]
+    path[material == _MATERIAL.PARK] = which[material == _MATERIAL.PARK]
     lane = np.where(edges[0].kept, 3, np.where(edges[1].kept, 4, 0)).astype(np.int8)
-    inner = ((use == Use.ROW) | (use == Use.APARTMENT)) & (chance < 0.72) & (chance > 0.30)
-    inner |= (use == Use.FARM) | (use == Use.WAREHOUSE)
+    inner = ((use == _USE.ROW) | (use == _USE.APARTMENT)) & (chance < 0.72) & (chance > 0.30)
+    inner |= (use == _USE.FARM) | (use == _USE.WAREHOUSE)
     path[inner] = lane[inner]
     path[_near_water(sheet)] = 0
     return path

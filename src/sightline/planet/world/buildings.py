@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sightline.planet.world.blocks import Blocks
 from sightline.planet.world.boxes import Boxes
-from sightline.planet.world.contents import BoxKind, Buildings, Use
+from sightline.planet.world.contents import BoxKind, Buildings, Use, plain
 from sightline.planet.world.ground_raster import ROAD_EDGE, WATER, GroundRaster
 from sightline.planet.world.house_boxes import boxes_of, house_keys, house_years
 from sightline.planet.world.houses import Houses, houses_of
@@ -17,6 +17,8 @@ from sightline.planet.world.interiors import Courts, court_buildings
 from sightline.planet.world.landmarks import landmark_buildings
 from sightline.planet.world.lots import Lots
 from sightline.planet.world.sheet import Sheet
+
+_BOX_KIND, _USE = plain(BoxKind), plain(Use)
 
 Float32 = NDArray[np.float32]
 
@@ -57,7 +59,7 @@ def _placed(lots: Lots, houses: Houses, boxes: Boxes) -> Buildings:
     along, inward = lots.along[lot], lots.inward[lot]
     centre = lots.foot[lot] + along * boxes.place[:, :1] + inward * boxes.place[:, 1:]
     built, gone = house_years(houses, boxes)
-    shed = boxes.kind == BoxKind.SHED
+    shed = boxes.kind == _BOX_KIND.SHED
     return Buildings(
         centre=centre,
         axis=np.where(boxes.turned[:, None], inward, along),
@@ -68,7 +70,7 @@ def _placed(lots: Lots, houses: Houses, boxes: Boxes) -> Buildings:
         rise_m=boxes.rise,
         roof=boxes.roof,
         kind=boxes.kind,
-        use=np.where(shed, Use.OUTBUILDING, lots.use[lot]).astype(np.int8),
+        use=np.where(shed, _USE.OUTBUILDING, lots.use[lot]).astype(np.int8),
         wall=boxes.wall.astype(np.float32),
         roof_colour=boxes.roof_colour.astype(np.float32),
         phase=houses.phase[lot],
@@ -90,8 +92,7 @@ def grounded(buildings: Buildings, ground: GroundRaster, reach_m: float) -> NDAr
     extent = long + np.abs(across) * buildings.half_width[:, None]
     near = (np.abs(buildings.centre) - extent < np.float32(reach_m)).all(axis=1)
     place = np.clip(buildings.centre, np.float32(-reach_m), np.float32(reach_m))
-    water = ground.sample_one(WATER, place[:, 0], place[:, 1])
-    clear = ground.sample_one(ROAD_EDGE, place[:, 0], place[:, 1])
+    water, clear = ground.sample_some((WATER, ROAD_EDGE), place[:, 0], place[:, 1])
     slim = np.minimum(buildings.half_width, buildings.half_length)
     near &= (water > slim * np.float32(0.8)) & (clear > np.minimum(slim, np.float32(3.0)) * 0.7)
     return np.flatnonzero(near)

@@ -9,12 +9,14 @@ never from the object's row, which differs between windows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sightline.planet.world.rows import Rows
 
 FloatArray = NDArray[np.float32]
 KindArray = NDArray[np.int8]
@@ -101,31 +103,13 @@ class FurnitureKind(IntEnum):
     SHELTER = 6
 
 
-class _Rows:
-    """Arrays of one length: selecting and joining rows of all of them at once."""
+def plain(kinds: type[IntEnum]) -> SimpleNamespace:
+    """Return the members of an enumeration by name, as plain numbers.
 
-    def __len__(self) -> int:
-        first = fields(self)[0].name  # type: ignore[arg-type]
-        return len(getattr(self, first))
-
-    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
-        """Return the chosen rows (a mask or indices) of every array."""
-        names = (field.name for field in fields(self))  # type: ignore[arg-type]
-        return type(self)(**{name: getattr(self, name)[chosen] for name in names})
-
-    @classmethod
-    def join(cls, parts: list[Self]) -> Self:
-        """Return the rows of several, one after the other.
-
-        Args:
-            parts: At least one.
-        """
-        if len(parts) == 1:
-            return parts[0]
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        return cls(
-            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-        )
+    What is done with whole arrays takes these: numpy asks the class of a member three questions
+    each time, which Python before 3.12 answers slowly.
+    """
+    return SimpleNamespace(**{kind.name: kind.value for kind in kinds})
 
 
 @dataclass(frozen=True)
@@ -152,7 +136,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Buildings(_Rows):
+class Buildings(Rows):
     """Boxes with roofs; a house may be several boxes that share ``house``.
 
     Args:
@@ -204,7 +188,7 @@ class Buildings(_Rows):
 
 
 @dataclass(frozen=True)
-class Plants(_Rows):
+class Plants(Rows):
     """Trees and shrubs.
 
     Args:
@@ -231,7 +215,7 @@ class Plants(_Rows):
 
 
 @dataclass(frozen=True)
-class Furniture(_Rows):
+class Furniture(Rows):
     """Poles, lamps, signs and what else stands beside a street.
 
     Args:
@@ -254,7 +238,7 @@ class Furniture(_Rows):
 
 
 @dataclass(frozen=True)
-class ParkingSlots(_Rows):
+class ParkingSlots(Rows):
     """Where a vehicle can stand; ``vehicles.parked`` says which are taken at a moment.
 
     Args:
@@ -271,7 +255,7 @@ class ParkingSlots(_Rows):
 
 
 @dataclass(frozen=True)
-class Streets(_Rows):
+class Streets(Rows):
     """Straight pieces of street and path.
 
     Args:

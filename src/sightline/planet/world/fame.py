@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sightline.geo.coordinates import EARTH_RADIUS_M
 from sightline.planet.world.hashing import KeyArray, child_keys, many_units
 from sightline.planet.world.lattice import FACES, lattice_of, vectors_of
+from sightline.planet.world.rows import Rows
 from sightline.planet.world.towns import TIERS, Towns
 
 FloatArray = NDArray[np.float64]
@@ -34,7 +35,7 @@ class LandmarkKind(IntEnum):
 
 
 @dataclass(frozen=True)
-class Landmarks:
+class Landmarks(Rows):
     """Famous places: a landmark takes a whole cell of the lattice.
 
     Args:
@@ -53,9 +54,6 @@ class Landmarks:
     kind: NDArray[np.int8]
     key: KeyArray
 
-    def __len__(self) -> int:
-        return len(self.key)
-
     def centres(self) -> FloatArray:
         """Return the unit vectors ``(n, 3)`` of the middles of the cells."""
         centres = np.empty((len(self), 3))
@@ -65,13 +63,17 @@ class Landmarks:
                 centres[here] = vectors_of(face, self.i[here] + 0.5, self.j[here] + 0.5)
         return centres
 
-    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Landmarks:
-        """Return the chosen landmarks."""
-        return Landmarks(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
+def landmarks_of(
+    towns: Towns, middle: FloatArray | None = None, within_m: float = 0.0
+) -> Landmarks:
+    """Return where towns would have famous places; :meth:`Settlements.standing` says which do.
 
-def landmarks_of(towns: Towns) -> Landmarks:
-    """Return where towns would have famous places; :meth:`Settlements.standing` says which do."""
+    Args:
+        towns: The towns.
+        middle: A unit vector (3,); None for all places, else those near it.
+        within_m: How near.
+    """
     count = len(towns)
     rank = np.tile(np.arange(_LANDMARKS), count)
     row = np.repeat(np.arange(count), _LANDMARKS)
@@ -84,6 +86,13 @@ def landmarks_of(towns: Towns) -> Landmarks:
     point = _shifted(
         towns.centre[row], (draws[0] * 2.0 - 1.0) * spread, (draws[1] * 2.0 - 1.0) * spread
     )
+    if middle is not None:
+        offset = (point - middle) * EARTH_RADIUS_M
+        square = offset * offset
+        near = square[:, 0] + square[:, 1] + square[:, 2] <= within_m * within_m
+        chosen = np.flatnonzero(near)
+        point, key, draws = point[chosen], key[chosen], draws[:, chosen]
+        rank, tier = rank[chosen], tier[chosen]
     face, a, b = lattice_of(point)
     skewed = draws[2].astype(np.float64)
     skewed = 0.12 + 0.88 * skewed * skewed * skewed

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.planet.world.contents import Furniture, FurnitureKind
+from sightline.planet.world.contents import Furniture, FurnitureKind, plain
 from sightline.planet.world.countries import PoleKind
-from sightline.planet.world.ground_raster import WATER, GroundRaster
+from sightline.planet.world.ground_raster import ELEVATION, WATER, GroundRaster
 from sightline.planet.world.hashing import child_keys, units
 from sightline.planet.world.sheet import Sheet
 from sightline.planet.world.streets import Segments
+
+_FURNITURE_KIND = plain(FurnitureKind)
 
 Float32 = NDArray[np.float32]
 
@@ -50,11 +52,12 @@ def furniture_of(
     inside = (np.abs(position) < np.float32(reach_m)).all(axis=1)
     x = np.clip(position[:, 0], np.float32(-reach_m), np.float32(reach_m))
     y = np.clip(position[:, 1], np.float32(-reach_m), np.float32(reach_m))
-    inside &= ground.sample_one(WATER, x, y) > 0.0
-    height = np.where(kind == FurnitureKind.LAMP, lamp, _HEIGHT_M[kind])
+    water, elevation = ground.sample_some((WATER, ELEVATION), x, y)
+    inside &= water > 0.0
+    height = np.where(kind == _FURNITURE_KIND.LAMP, lamp, _HEIGHT_M[kind])
     return Furniture(
         position.astype(np.float32),
-        ground.elevation(x, y),
+        elevation,
         height.astype(np.float32),
         kind.astype(np.int8),
         axis.astype(np.float32),
@@ -75,17 +78,17 @@ def _kinds(
     kind = np.full(chance.shape, -1, np.int64)
     # Poles and lamps keep to one side of a street, which is the even places.
     poles = pole & (street < 0.75) & (paved | (major & (street < 0.5)))
-    kind[:, 0::2] = np.where(poles[:, None], FurnitureKind.POLE, -1)
+    kind[:, 0::2] = np.where(poles[:, None], _FURNITURE_KIND.POLE, -1)
     lamps = paved & ~poles & (major | (street < 0.6))
-    kind[:, 0::2] = np.where(lamps[:, None], FurnitureKind.LAMP, kind[:, 0::2])
+    kind[:, 0::2] = np.where(lamps[:, None], _FURNITURE_KIND.LAMP, kind[:, 0::2])
     other = np.full((len(chosen), 2), -1, np.int64)
     odd = chance[:, 1::2]
-    other[odd < 0.34] = FurnitureKind.SIGN
-    other[(odd >= 0.34) & (odd < 0.40)] = FurnitureKind.HYDRANT
-    other[(odd >= 0.40) & (odd < 0.48)] = FurnitureKind.BENCH
-    other[(odd >= 0.48) & (odd < 0.56)] = FurnitureKind.BOLLARD
-    other[(odd >= 0.56) & (odd < 0.64) & major[:, None]] = FurnitureKind.SHELTER
+    other[odd < 0.34] = _FURNITURE_KIND.SIGN
+    other[(odd >= 0.34) & (odd < 0.40)] = _FURNITURE_KIND.HYDRANT
+    other[(odd >= 0.40) & (odd < 0.48)] = _FURNITURE_KIND.BENCH
+    other[(odd >= 0.48) & (odd < 0.56)] = _FURNITURE_KIND.BOLLARD
+    other[(odd >= 0.56) & (odd < 0.64) & major[:, None]] = _FURNITURE_KIND.SHELTER
     rural = ~paved[:, None]
-    other = np.where(rural & (other != FurnitureKind.SIGN), -1, other)
+    other = np.where(rural & (other != _FURNITURE_KIND.SIGN), -1, other)
     kind[:, 1::2] = np.where(rural & ~major[:, None], -1, other)
     return kind

@@ -6,14 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.world.boxes import Collector
-from sightline.planet.world.contents import BoxKind, ParkingSlots, RoofKind, Use
+from sightline.planet.world.contents import BoxKind, ParkingSlots, RoofKind, Use, plain
 from sightline.planet.world.hashing import child_keys, units
 from sightline.planet.world.lots import Lots
 from sightline.planet.world.styles import CountryStyle, FenceKind
 
+_BOX_KIND, _ROOF_KIND = plain(BoxKind), plain(RoofKind)
+_USE, _FENCE = plain(Use), plain(FenceKind)
+
 Float32 = NDArray[np.float32]
 
-_FENCE_KIND = np.array([0, BoxKind.HEDGE, BoxKind.FENCE, BoxKind.WALL, BoxKind.FENCE], np.int8)
+_FENCE_KIND = np.array(
+    [0, _BOX_KIND.HEDGE, _BOX_KIND.FENCE, _BOX_KIND.WALL, _BOX_KIND.FENCE], np.int8
+)
 _FENCE_HALF_M = np.array([0.0, 0.45, 0.06, 0.14, 0.05], np.float32)
 _FENCE_HIGH_M = np.array([0.0, 1.1, 0.9, 1.0, 1.3], np.float32)
 _LEAF = np.array([0.20, 0.32, 0.15], np.float32)
@@ -27,8 +32,8 @@ def add_fences(
     share = np.array([style.fenced for style in styles], np.float32)[lots.style]
     paved = np.array([style.pavement_width_m for style in styles], np.float32)[lots.style]
     colour = np.array([style.fence_colour for style in styles], np.float32)[lots.style]
-    colour = np.where((kind == FenceKind.HEDGE)[:, None], _LEAF, colour)
-    has = (lots.use == Use.DETACHED) & (draws[11] < share) & ~lots.successor
+    colour = np.where((kind == _FENCE.HEDGE)[:, None], _LEAF, colour)
+    has = (lots.use == _USE.DETACHED) & (draws[11] < share) & ~lots.successor
     high = _FENCE_HIGH_M[kind] * (np.float32(0.85) + np.float32(0.5) * draws[9])
     front = np.flatnonzero(has & (lots.front - lots.kerb - paved > 1.6))
     half = lots.width * np.float32(0.5)
@@ -41,7 +46,7 @@ def add_fences(
         _FENCE_HALF_M[kind[front]],
         high[front],
         0.0,
-        RoofKind.FLAT,
+        _ROOF_KIND.FLAT,
         colour[front],
         colour[front],
         kind=_FENCE_KIND[kind[front]],
@@ -57,7 +62,7 @@ def add_fences(
         _FENCE_HALF_M[kind[side]],
         high[side] * np.float32(1.25),
         0.0,
-        RoofKind.FLAT,
+        _ROOF_KIND.FLAT,
         colour[side],
         colour[side],
         turned=True,
@@ -68,7 +73,7 @@ def add_fences(
 def drive_slots(lots: Lots) -> ParkingSlots:
     """Return the slots on the drives of detached houses: beside the house, across the street."""
     chosen = np.flatnonzero(
-        (lots.use == Use.DETACHED)
+        (lots.use == _USE.DETACHED)
         & ~lots.successor
         & (lots.front - lots.kerb > np.float32(3.4))
         & (units(lots.key, 34) < np.float32(0.45))

@@ -148,8 +148,9 @@ class Globe:
 
     def fields(self, points: FloatArray) -> tuple[LandHeights, ClimateFields]:
         """Return relief and weather at unit vectors ``(n, 3)``."""
-        layers = np.split(self._octaves.at(points), [10, 16, 20, 24])
-        land, broad, mountains, hills, rivers = layers
+        layers = self._octaves.at(points)
+        land, broad, mountains = layers[:10], layers[10:16], layers[16:20]
+        hills, rivers = layers[20:24], layers[24:]
         coast = (weighted(land, _LAND_WEIGHTS) - 0.03) * _METRES_PER_LAND
         ruggedness = _ruggedness(mountains, broad)
         elevation = _elevation(coast, mountains, hills, ruggedness)

@@ -17,9 +17,11 @@ from sightline.planet.world.ground_raster import (
     STEPS_PER_CELL,
     TO_END,
     WATER,
+    Facet,
+    FacetedRaster,
     GroundRaster,
 )
-from sightline.planet.world.lattice import CELL_M, CELLS, Frame, faces_of, on_chart, vectors_of
+from sightline.planet.world.lattice import CELL_M, CELLS, Frame
 from sightline.planet.world.quads import doubled, undisplaced
 from sightline.planet.world.sheet import Sheet
 from sightline.planet.world.streets import Segments
@@ -30,10 +32,11 @@ FloatArray = NDArray[np.float64]
 _FAR_M = np.float32(30.0)
 _AROUND_ROAD_M = 12.0
 _AT_ONCE = 256  # streets, so that large windows need little memory
-_LIKE_BITS = 4  # boxes alike but for this many bits of their sides are worked out together
+_LIKE_BITS = 5  # boxes alike but for this many bits of their sides are worked out together
 _NOTHING = np.zeros((0, 0), np.float32)
 _OVERSHOT = np.float32(1.004)
 _NO_JUNCTION_M = np.float32(200.0)
+_FAR_FROM_ROADS = ((ACROSS, _FAR_M), (ALONG, 0.0), (TO_END, 0.0), (HALF_WIDTH, 3.0))
 
 
 def ground_raster(
@@ -52,48 +55,89 @@ def ground_raster(
         segments: All streets and paths.
         table_starts: Per sheet, what its vertex (i0, j0) is called in the table of cells.
     """
-    if len(sheets) > 1:
-        # Windows on both sides of a cube edge agree on whose chart the grid lies.
-        frame = frame.on(min(sheet.face for sheet in sheets))
-    low_a, low_b, columns, rows = _extent(frame, reach_m)
+    facets: list[Facet] = []
+    tables: list[Float32] = []
+    rows = 0
+    for sheet, start in zip(sheets, table_starts, strict=True):
+        chart = frame if sheet.face == frame.face else frame.on(sheet.face)
+        extent = _extent(chart, reach_m)
+        if extent is None:
+            continue
+        place = _Place(chart, *extent)
+        tables.append(_filled(place, sheet, start, segments))
+        facets.append(_facet(place, rows))
+        rows += len(place.b)
+    first, spacing_m = facets[0], CELL_M / STEPS_PER_CELL
+    if len(facets) == 1:
+        return GroundRaster(spacing_m, tables[0], first.to_column, first.to_row)
+    widest = max(facet.columns for facet in facets)
+    together = np.zeros((len(FIELDS), rows, widest), np.float32).transpose(1, 2, 0)
+    for facet, table in zip(facets, tables, strict=True):
+        here = slice(facet.first_row, facet.first_row + facet.rows)
+        together[here, : facet.columns] = table
+    return FacetedRaster(spacing_m, together, first.to_column, first.to_row, tuple(facets))
+
+
+def _filled(place: _Place, sheet: Sheet, start: tuple[int, int], segments: Segments) -> Float32:
+    """Return the fields of one face's grid."""
     # Each field lies in one piece, since they are written and read one by one more often.
-    table = np.empty((len(FIELDS), rows, columns), np.float32).transpose(1, 2, 0)
-    place = _Place(frame, low_a, low_b, columns, rows)
-    _smooth_fields(table, place, sheets, table_starts)
+    table = np.empty((len(FIELDS), len(place.b), len(place.a)), np.float32).transpose(1, 2, 0)
+    _smooth_fields(table, place, sheet, start)
     _road_fields(table, place, segments)
-    (a_east, a_north), (b_east, b_north) = frame.to_lattice()
+    return table
+
+
+def _facet(place: _Place, first_row: int) -> Facet:
+    (a_east, a_north), (b_east, b_north) = place.frame.to_lattice()
     step = float(STEPS_PER_CELL)
-    to_column = (a_east * step, a_north * step, (frame.a - low_a) * step)
-    to_row = (b_east * step, b_north * step, (frame.b - low_b) * step)
-    return GroundRaster(CELL_M / STEPS_PER_CELL, table, to_column, to_row)
+    low_a, low_b = place.low
+    return Facet(
+        first_row,
+        len(place.b),
+        len(place.a),
+        (a_east * step, a_north * step, (place.frame.a - low_a) * step),
+        (b_east * step, b_north * step, (place.frame.b - low_b) * step),
+        (-low_a * step, (CELLS - low_a) * step, -low_b * step, (CELLS - low_b) * step),
+    )
 
 
-def _extent(frame: Frame, reach_m: float) -> tuple[float, float, int, int]:
-    """Return the raster's first lattice coordinates and its size."""
+def _extent(frame: Frame, reach_m: float) -> tuple[float, float, int, int] | None:
+    """Return a grid's first lattice coordinates and its size; None off the window's face.
+
+    The grid ends a little beyond the face, where another one's begins.
+    """
     (a_east, a_north), (b_east, b_north) = frame.to_lattice()
     reach_a = (abs(a_east) + abs(a_north)) * (reach_m + 4.0)
     reach_b = (abs(b_east) + abs(b_north)) * (reach_m + 4.0)
+    along_a, along_b = _stretch_of(frame.a, reach_a), _stretch_of(frame.b, reach_b)
+    if along_a is None or along_b is None:
+        return None
+    return along_a[0], along_b[0], along_a[1], along_b[1]
+
+
+def _stretch_of(middle: float, reach: float) -> tuple[float, int] | None:
+    """Return the first coordinate and the number of a grid's points along one axis."""
     # Whole multiples of four steps, so that every fourth point is the same in every window.
     step = STEPS_PER_CELL / 4.0
-    low_a = float(np.floor((frame.a - reach_a) * step)) / step
-    low_b = float(np.floor((frame.b - reach_b) * step)) / step
-    columns = 4 * int(np.ceil((frame.a + reach_a - low_a) * step)) + 5
-    rows = 4 * int(np.ceil((frame.b + reach_b - low_b) * step)) + 5
-    return low_a, low_b, columns, rows
+    low = float(np.floor((middle - reach) * step)) / step
+    count = 4 * int(np.ceil((middle + reach - low) * step)) + 5
+    if low >= CELLS or middle + reach <= 0.0:
+        return None
+    first = max(low, -1.0 / step)
+    count -= round((first - low) * STEPS_PER_CELL)
+    return first, min(count, round((CELLS + 1.0 / step - first) * STEPS_PER_CELL) + 1)
 
 
 class _Place:
     """Where the raster's points lie: on the chart, and in metres as sums of row and column."""
 
     def __init__(self, frame: Frame, low_a: float, low_b: float, columns: int, rows: int) -> None:
-        self.face = frame.face
         self.a = low_a + np.arange(columns) / STEPS_PER_CELL
         self.b = low_b + np.arange(rows) / STEPS_PER_CELL
         (east_a, east_b), (north_a, north_b) = frame.cell_m
         away_a, away_b = self.a - frame.a, self.b - frame.b
         self.east = (away_a * east_a, (away_b * east_b)[:, None])
         self.north = (away_a * north_a, (away_b * north_b)[:, None])
-        self.step = np.array([[east_a, east_b], [north_a, north_b]]) / STEPS_PER_CELL
         self.low = (low_a, low_b)
         self.frame = frame
 
@@ -211,81 +255,50 @@ def _along_nearest(
 ) -> None:
     """Fill in the place along the nearest street, where there is one near."""
     height, width = nearest.shape
-    flat = nearest.ravel()
-    table[..., ACROSS] = _FAR_M
-    table[..., ALONG] = 0.0
-    table[..., TO_END] = 0.0
-    table[..., HALF_WIDTH] = 3.0
-    found = np.flatnonzero(flat < len(segments))
-    if not len(found):
+    none = nearest == len(segments)
+    if none.all():
+        for field, value in _FAR_FROM_ROADS:
+            table[..., field] = value
         return
-    street = flat[found].astype(np.int32)
-    row, column = np.divmod(found.astype(np.int32), np.int32(width))
-    by_row, by_column = street * np.int32(2 * height) + row, street * np.int32(2 * width) + column
-    forward = rows.take(by_row) + columns.take(by_column)
-    sideways = rows.take(by_row + np.int32(height)) + columns.take(by_column + np.int32(width))
+    street = np.minimum(nearest, len(segments) - 1).astype(np.intp)
+    by_row, by_column = street * (2 * height), street * (2 * width)
+    by_row += np.arange(height)[:, None]
+    by_column += np.arange(width)
+    forward = rows.take(by_row)
+    forward += columns.take(by_column)
+    by_row += height
+    by_column += width
+    sideways = rows.take(by_row)
+    sideways += columns.take(by_column)
     before = np.where(segments.open_start, _NO_JUNCTION_M, np.float32(0.0))
     after = lengths + np.where(segments.open_end, _NO_JUNCTION_M, np.float32(0.0))
-    to_end = np.minimum(forward + before.take(street), after.take(street) - forward)
-    for field, values in (
-        (ACROSS, sideways),
-        (ALONG, forward),
-        (TO_END, to_end),
-        (HALF_WIDTH, segments.half_width.take(street)),
-    ):
-        table[..., field].reshape(-1)[found] = values
+    to_end = before.take(street)
+    to_end += forward
+    np.minimum(to_end, after.take(street) - forward, out=to_end)
+    table[..., ACROSS], table[..., ALONG], table[..., TO_END] = sideways, forward, to_end
+    table[..., HALF_WIDTH] = segments.half_width.take(street)
+    if none.any():
+        for field, value in _FAR_FROM_ROADS:
+            np.copyto(table[..., field], value, where=none)
 
 
-def _smooth_fields(
-    table: Float32, place: _Place, sheets: list[Sheet], table_starts: list[tuple[int, int]]
-) -> None:
-    rows, columns = table.shape[:2]
-    a, b = (
-        np.broadcast_to(place.a, (rows, columns)),
-        np.broadcast_to(place.b[:, None], (rows, columns)),
+def _smooth_fields(table: Float32, place: _Place, sheet: Sheet, start: tuple[int, int]) -> None:
+    """Write lattice coordinates, water and elevation of a grid on a sheet's own chart."""
+    shape = table.shape[:2]
+    here_a = (place.a - sheet.i0).astype(np.float32)
+    here_b = (place.b - sheet.j0).astype(np.float32)
+    q_a, q_b = undisplaced(
+        sheet, np.broadcast_to(here_a, shape), np.broadcast_to(here_b[:, None], shape)
     )
-    if len(sheets) == 1:
-        _fill(table.reshape(-1, len(FIELDS)), sheets[0], a, b, table_starts[0])
-        return
-    flat = table.reshape(-1, len(FIELDS))
-    outside = ((a < 0.0) | (a > CELLS) | (b < 0.0) | (b > CELLS)).ravel()
-    vectors = vectors_of(place.face, a.ravel()[outside], b.ravel()[outside])
-    face = np.full(rows * columns, place.face)
-    face[outside] = faces_of(vectors)
-    every = np.flatnonzero(outside)
-    # Points that no sheet has (far beyond the reach, at a corner) take the first sheet's border.
-    face[~np.isin(face, [sheet.face for sheet in sheets])] = sheets[0].face
-    for sheet, start in zip(sheets, table_starts, strict=True):
-        chosen = np.flatnonzero(face == sheet.face)
-        if not len(chosen):
-            continue
-        here_a, here_b = a.ravel()[chosen], b.ravel()[chosen]
-        if sheet.face != place.face:
-            here_a, here_b = on_chart(sheet.face, vectors[np.searchsorted(every, chosen)])
-        part = np.empty((len(chosen), len(FIELDS)), np.float32)
-        _fill(part, sheet, here_a[None], here_b[None], start)
-        flat[chosen] = part
-
-
-def _fill(
-    flat: Float32, sheet: Sheet, a: FloatArray, b: FloatArray, start: tuple[int, int]
-) -> None:
-    """Write lattice coordinates, water and elevation of points on a sheet's own chart."""
-    here_a = (a - sheet.i0).astype(np.float32)
-    here_b = (b - sheet.j0).astype(np.float32)
-    q_a, q_b = undisplaced(sheet, here_a, here_b)
     fine = _refined(np.stack([sheet.water, sheet.elevation], axis=-1))
-    flat[:, LATTICE_A] = q_a + np.float32(start[0])
-    flat[:, LATTICE_B] = q_b + np.float32(start[1])
-    if a.shape[0] <= 8 or a.shape[1] <= 8:
-        flat[:, WATER : ELEVATION + 1] = _read(fine, q_a, q_b)
-        return
+    table[..., LATTICE_A] = (q_a + np.float32(start[0])).reshape(shape)
+    table[..., LATTICE_B] = (q_b + np.float32(start[1])).reshape(shape)
     # Every fourth point and straight lines between: the fields change little over eight metres.
-    coarse = q_a.reshape(a.shape)[::4, ::4], q_b.reshape(a.shape)[::4, ::4]
+    coarse = q_a.reshape(shape)[::4, ::4], q_b.reshape(shape)[::4, ::4]
     values = _read(fine, coarse[0].ravel(), coarse[1].ravel()).reshape(*coarse[0].shape, 2)
     half = (2 * coarse[0].shape[0] - 1, 2 * coarse[0].shape[1] - 1)
     for field, number in ((WATER, 0), (ELEVATION, 1)):
-        flat[:, field] = doubled(doubled(values[..., number], half), a.shape).ravel()
+        table[..., field] = doubled(doubled(values[..., number], half), shape)
 
 
 _QUARTERS = 4

@@ -7,6 +7,8 @@ low-bias 32-bit hashes (https://nullprogram.com/blog/2018/07/31/).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,6 +16,7 @@ KeyArray = NDArray[np.uint32]
 
 _MASK = 0xFFFFFFFF
 _I, _J, _K, _SALT = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F
+_DRAW, _CHILD = 0x165667B1, 0x3C6EF372
 _FIRST, _SECOND = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
 _SIXTEEN, _FIFTEEN, _EIGHT = np.uint32(16), np.uint32(15), np.uint32(8)
 _UNIT = np.float32(2.0**-24)
@@ -33,7 +36,7 @@ def number(*keys: int) -> int:
     """Hash a few whole numbers of any size and sign to one of 32 bits, without numpy."""
     value = 0x2545F491
     for key in keys:
-        value = (value * _SALT + key * _I + 0x165667B1) & _MASK
+        value = (value * _SALT + key * _I + _DRAW) & _MASK
         value ^= value >> 16
         value = value * 0x7FEB352D & _MASK
         value ^= value >> 15
@@ -42,7 +45,9 @@ def number(*keys: int) -> int:
     return value
 
 
-def place_keys(seed: ArrayLike, i: ArrayLike, j: ArrayLike, k: ArrayLike = 0) -> KeyArray:
+def place_keys(
+    seed: ArrayLike | int, i: ArrayLike | int, j: ArrayLike | int, k: ArrayLike | int = 0
+) -> KeyArray:
     """Hash whole-number places.
 
     Args:
@@ -55,30 +60,46 @@ def place_keys(seed: ArrayLike, i: ArrayLike, j: ArrayLike, k: ArrayLike = 0) ->
     Returns:
         uint32 of the common shape.
     """
-    shape = np.broadcast_shapes(np.shape(seed), np.shape(i), np.shape(j), np.shape(k))
-    # Arrays wrap where single numbers would warn.
-    wide = _wide(i) * _I + _wide(j) * _J + _wide(k) * _K + _wide(seed)
-    return mixed(wide.astype(np.uint32)).reshape(shape)
+    shape: tuple[int, ...] = ()
+    plain, total = 0, np.zeros(1, np.uint32)
+    for values, factor in ((i, _I), (j, _J), (k, _K), (seed, 1)):
+        if isinstance(values, int):
+            plain += values * factor
+            continue
+        array = np.asarray(values)
+        shape = np.broadcast_shapes(shape, array.shape)
+        # Arrays wrap where single numbers would warn.
+        total = total + np.atleast_1d(array).astype(np.uint32) * np.uint32(factor)
+    return mixed(total + np.uint32(plain & _MASK)).reshape(shape)
 
 
-def _wide(values: ArrayLike) -> NDArray[np.int64]:
-    return np.atleast_1d(np.asarray(values, np.int64))
-
-
-def child_keys(keys: KeyArray, child: ArrayLike) -> KeyArray:
+def child_keys(keys: KeyArray, child: ArrayLike | int) -> KeyArray:
     """Hash parts of things: ``child`` counts the parts of whatever ``keys`` names."""
-    salted = keys + (np.asarray(child, np.int64) * _SALT).astype(np.uint32)
-    return mixed(salted + np.uint32(0x3C6EF372))
+    if isinstance(child, int):
+        return mixed(keys + np.uint32((child * _SALT + _CHILD) & _MASK))
+    salted = np.asarray(child).astype(np.uint32) * np.uint32(_SALT)
+    return mixed(keys + salted + np.uint32(_CHILD))
 
 
 def units(keys: KeyArray, draw: int) -> NDArray[np.float32]:
     """Return one number in [0, 1) per key; ``draw`` tells the several draws of a key apart."""
-    salted = mixed(keys + np.uint32((draw * _SALT + 0x165667B1) & _MASK))
-    return (salted >> _EIGHT).astype(np.float32) * _UNIT
+    return _units(mixed(keys + np.uint32((draw * _SALT + _DRAW) & _MASK)))
 
 
 def many_units(keys: KeyArray, draws: int, first: int = 0) -> NDArray[np.float32]:
     """Return ``draws`` numbers in [0, 1) per key, ``(draws, *keys.shape)``: row n is draw n."""
-    salts = (np.arange(first, first + draws, dtype=np.int64) * _SALT + 0x165667B1).astype(np.uint32)
-    salted = mixed(keys[None] + salts.reshape(-1, *(1,) * keys.ndim))
-    return (salted >> _EIGHT).astype(np.float32) * _UNIT
+    return _units(mixed(keys + _salts(draws, first, keys.ndim)))
+
+
+@lru_cache(maxsize=256)
+def _salts(draws: int, first: int, dimensions: int) -> KeyArray:
+    salts = [(draw * _SALT + _DRAW) & _MASK for draw in range(first, first + draws)]
+    return np.array(salts, np.uint32).reshape(-1, *(1,) * dimensions)
+
+
+def _units(keys: KeyArray) -> NDArray[np.float32]:
+    """Turn scrambled keys, which are overwritten, into numbers in [0, 1)."""
+    keys >>= _EIGHT
+    numbers = keys.astype(np.float32)
+    numbers *= _UNIT
+    return numbers

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.planet.world.contents import NEVER, Use
+from sightline.planet.world.contents import NEVER, Use, plain
 from sightline.planet.world.countries import CountryStyle
 from sightline.planet.world.hashing import many_units
 from sightline.planet.world.lots import Lots
+
+_USE = plain(Use)
 
 Float32 = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -49,22 +51,22 @@ def houses_of(lots: Lots, styles: tuple[CountryStyle, ...]) -> Houses:
     def style(name: str) -> Float32:
         return np.array([float(getattr(s, name)) for s in styles], np.float32)[lots.style]
 
-    large = lots.use >= Use.APARTMENT
-    flat = (draws[2] < style("flat_roof")) | (large & (draws[2] < 0.75)) | (lots.use == Use.TOWER)
-    flat &= lots.use != Use.FARM
+    large = lots.use >= _USE.APARTMENT
+    flat = (draws[2] < style("flat_roof")) | (large & (draws[2] < 0.75)) | (lots.use == _USE.TOWER)
+    flat &= lots.use != _USE.FARM
     walls = np.array([s.walls for s in styles], np.float32)
     roofs = np.array([s.roofs for s in styles], np.float32)
     wall = walls[lots.style, np.minimum((draws[3] * 5).astype(np.int64), 4)]
     wall = wall * (np.float32(0.88) + np.float32(0.2) * draws[4])[:, None]
-    metal = (lots.use == Use.WAREHOUSE)[:, None]
+    metal = (lots.use == _USE.WAREHOUSE)[:, None]
     wall = np.where(metal, METAL * (np.float32(0.75) + np.float32(0.4) * draws[3])[:, None], wall)
     roof = roofs[lots.style, np.minimum((draws[5] * 3).astype(np.int64), 2)]
     roof = roof * (np.float32(0.72) + np.float32(0.3) * draws[6])[:, None]
     tarred = TARRED[np.minimum((draws[5] * 3).astype(np.int64), 2)]
     tarred = tarred * (np.float32(0.85) + np.float32(0.25) * draws[6])[:, None]
-    roof = np.where((flat | (lots.use == Use.WAREHOUSE))[:, None], tarred, roof)
+    roof = np.where((flat | (lots.use == _USE.WAREHOUSE))[:, None], tarred, roof)
     full = np.where(lots.closed, np.float32(0.5), 0.30 + 0.10 * draws[7])
-    tall = lots.use == Use.TOWER
+    tall = lots.use == _USE.TOWER
     built, gone = _years(lots, draws[8], draws[9])
     return Houses(
         style("floor_height_m"),
@@ -112,5 +114,5 @@ def _years(lots: Lots, draw: Float32, fresh: Float32) -> tuple[Years, Years]:
 def eave_of(lots: Lots, houses: Houses, draws: Float32) -> Float32:
     """Return the height of the walls of each lot's main body."""
     eave = houses.floors * houses.floor_m + np.float32(0.4)
-    hall = lots.use == Use.WAREHOUSE
+    hall = lots.use == _USE.WAREHOUSE
     return np.where(hall, np.float32(5.5) + np.float32(5.0) * draws[0], eave).astype(np.float32)

@@ -17,15 +17,21 @@ from sightline.planet.world.contents import (
     ParkingSlots,
     RoofKind,
     Use,
+    plain,
 )
 from sightline.planet.world.hashing import KeyArray, child_keys, many_units
 from sightline.planet.world.sheet import Sheet
 
+_MATERIAL, _USE = plain(Material), plain(Use)
+_BOX_KIND, _ROOF_KIND = plain(BoxKind), plain(RoofKind)
+
 Float32 = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-_YARDS = np.array([Material.PAVED, Material.YARD, Material.GARDEN], np.int8)
+_YARDS = np.array([_MATERIAL.PAVED, _MATERIAL.YARD, _MATERIAL.GARDEN], np.int8)
 _TARRED = np.array([0.44, 0.44, 0.45], np.float32)
+_SLOT_STEPS_M = np.array([(n % 4 - 1.5) * 2.7 for n in range(8)], np.float32)
+_SLOT_SIDES_M = np.array([2.9] * 4 + [-2.9] * 4, np.float32)
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,11 @@ class Courts:
 def courts_of(sheet: Sheet, blocks: Blocks, near: NDArray[np.bool_]) -> Courts:
     """Find the cells (those ``near``) with room inside."""
     use, material = blocks.use[:-1, :-1], blocks.material[:-1, :-1]
-    closed = (use == Use.ROW) | (use == Use.APARTMENT)
+    closed = (use == _USE.ROW) | (use == _USE.APARTMENT)
     closed &= (
-        (material == Material.PAVED) | (material == Material.YARD) | (material == Material.GARDEN)
+        (material == _MATERIAL.PAVED)
+        | (material == _MATERIAL.YARD)
+        | (material == _MATERIAL.GARDEN)
     )
     row, column = np.nonzero(closed & near)
     corner = sheet.metres
@@ -108,21 +116,15 @@ def court_slots(courts: Courts) -> ParkingSlots:
         & (courts.room > np.where(courts.draws[0] < 0.48, np.float32(10.3), np.float32(5.0)))
     )
     across = np.stack([-courts.axis[used, 1], courts.axis[used, 0]], axis=1)
-    parts = []
-    for number in range(8):
-        step = np.float32((number % 4 - 1.5) * 2.7)
-        side = np.float32(2.9 if number < 4 else -2.9)
-        here = courts.draws[3 + number][used] < 0.75
-        place = courts.centre[used] + courts.axis[used] * step + across * side
-        parts.append(
-            ParkingSlots(
-                place[here],
-                np.zeros(np.count_nonzero(here), np.float32),
-                (across if number < 4 else -across)[here],
-                child_keys(courts.key[used][here], 20 + number),
-            )
-        )
-    return ParkingSlots.join(parts)
+    slot, court = np.nonzero(courts.draws[3:11, used] < 0.75)
+    step, side = _SLOT_STEPS_M.take(slot)[:, None], _SLOT_SIDES_M.take(slot)[:, None]
+    here, away = used[court], across[court]
+    return ParkingSlots(
+        courts.centre[here] + courts.axis[here] * step + away * side,
+        np.zeros(len(court), np.float32),
+        np.where(side > 0, away, -away),
+        child_keys(courts.key[here], 20 + slot),
+    )
 
 
 def _length(vectors: Float32) -> Float32:
@@ -167,9 +169,9 @@ def _built(sheet: Sheet, courts: Courts, rows: Float32) -> Buildings:
         base_m=np.zeros(count, np.float32),
         eave_m=rows[:, 5],
         rise_m=rows[:, 6],
-        roof=np.where(flat, RoofKind.FLAT, RoofKind.GABLE).astype(np.int8),
-        kind=np.where(small, BoxKind.SHED, BoxKind.BUILDING).astype(np.int8),
-        use=np.where(small, Use.OUTBUILDING, Use.WAREHOUSE).astype(np.int8),
+        roof=np.where(flat, _ROOF_KIND.FLAT, _ROOF_KIND.GABLE).astype(np.int8),
+        kind=np.where(small, _BOX_KIND.SHED, _BOX_KIND.BUILDING).astype(np.int8),
+        use=np.where(small, _USE.OUTBUILDING, _USE.WAREHOUSE).astype(np.int8),
         wall=np.minimum(walls[style, 3] * shade, np.float32(1.0)),
         roof_colour=np.where(flat[:, None], _TARRED * shade, roofs[style, 1] * shade),
         phase=courts.draws[11][court],

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.world.boxes import Collector
-from sightline.planet.world.contents import BoxKind, RoofKind
+from sightline.planet.world.contents import BoxKind, RoofKind, plain
 from sightline.planet.world.houses import METAL, TARRED, Houses, eave_of
 from sightline.planet.world.lots import Lots
+
+_BOX_KIND, _ROOF_KIND = plain(BoxKind), plain(RoofKind)
 
 Float32 = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -31,7 +33,7 @@ def add_apartment(
         half,
         eave[wing] - houses.floor_m[wing] * (draws[6][wing] < 0.5),
         0.0,
-        RoofKind.FLAT,
+        _ROOF_KIND.FLAT,
         houses.wall[wing] * np.float32(0.97),
         houses.roof[wing] * np.float32(0.9),
         turned=True,
@@ -45,7 +47,7 @@ def add_apartment(
         np.float32(1.8),
         eave[top] + np.float32(2.6),
         0.0,
-        RoofKind.FLAT,
+        _ROOF_KIND.FLAT,
         houses.wall[top] * np.float32(0.85),
         houses.roof[top],
     )
@@ -67,7 +69,7 @@ def add_tower(
         depth * np.float32(0.5),
         podium,
         0.0,
-        RoofKind.FLAT,
+        _ROOF_KIND.FLAT,
         houses.wall[chosen] * np.float32(0.85),
         grey,
     )
@@ -76,15 +78,15 @@ def add_tower(
     shift = (houses.half_front[chosen] - half) * (draws[5][chosen] * 2.0 - 1.0)
     stepped = draws[6][chosen] < 0.4
     body = np.where(stepped, eave[chosen] * np.float32(0.72), eave[chosen])
-    collector.add(chosen, shift, front + depth * 0.5, half, deep, body, 0.0, RoofKind.FLAT,
+    collector.add(chosen, shift, front + depth * 0.5, half, deep, body, 0.0, _ROOF_KIND.FLAT,
                   houses.wall[chosen], houses.roof[chosen])  # fmt: skip
     top = chosen[stepped]
     collector.add(top, shift[stepped], (front + depth * 0.5)[stepped], half[stepped] * 0.7,
-                  deep[stepped] * 0.75, eave[top], 0.0, RoofKind.FLAT, houses.wall[top],
+                  deep[stepped] * 0.75, eave[top], 0.0, _ROOF_KIND.FLAT, houses.wall[top],
                   houses.roof[top])  # fmt: skip
     narrow = np.where(stepped, np.float32(0.4), np.float32(0.5))
     collector.add(chosen, shift, front + depth * 0.5, half * narrow, deep * narrow,
-                  eave[chosen] + np.float32(3.2), 0.0, RoofKind.FLAT,
+                  eave[chosen] + np.float32(3.2), 0.0, _ROOF_KIND.FLAT,
                   houses.wall[chosen] * np.float32(0.75), grey)  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def add_warehouse(
         np.float32(2.6),
         houses.floor_m[office] + np.float32(0.6),
         0.0,
-        RoofKind.FLAT,
+        _ROOF_KIND.FLAT,
         np.minimum(houses.wall[office] * np.float32(1.15), np.float32(1.0)),
         TARRED[1],
     )
@@ -117,13 +119,13 @@ def add_farm(
     red = np.array([0.46, 0.20, 0.16], np.float32)
     plain = np.where((draws[3][chosen] < 0.4)[:, None], red, houses.wall[chosen] * np.float32(0.8))
     collector.add(chosen, 0.0, back, length, np.float32(5.5), np.float32(4.6), np.float32(3.4),
-                  RoofKind.GABLE, plain, houses.roof[chosen])  # fmt: skip
+                  _ROOF_KIND.GABLE, plain, houses.roof[chosen])  # fmt: skip
     shed = chosen[draws[4][chosen] < 0.7]
     side = lots.front[shed] + lots.depth[shed] + np.float32(4.0)
     collector.add(shed, np.float32(15.0), side, np.float32(6.0), np.float32(3.4), np.float32(3.4),
-                  np.float32(1.2), RoofKind.SHED, METAL * np.float32(0.8), METAL,
+                  np.float32(1.2), _ROOF_KIND.SHED, METAL * np.float32(0.8), METAL,
                   turned=True)  # fmt: skip
     silo = chosen[draws[5][chosen] < 0.45]
     collector.add(silo, np.float32(-16.0), lots.front[silo] + np.float32(24.0), np.float32(1.9),
-                  np.float32(1.9), np.float32(9.0), np.float32(1.5), RoofKind.HIP,
-                  METAL * np.float32(0.9), METAL, kind=BoxKind.BUILDING)  # fmt: skip
+                  np.float32(1.9), np.float32(9.0), np.float32(1.5), _ROOF_KIND.HIP,
+                  METAL * np.float32(0.9), METAL, kind=_BOX_KIND.BUILDING)  # fmt: skip

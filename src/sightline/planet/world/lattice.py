@@ -11,6 +11,7 @@ C. Ronchi, R. Iacono, P. S. Paolucci, "The cubed sphere", J. Comput. Phys. 124 (
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -129,20 +130,8 @@ class Frame:
 
     @classmethod
     def at(cls, face: int, a: float, b: float) -> Frame:
-        """Return the frame whose origin is a lattice point."""
-        up = vectors_of(face, a, b)
-        x, y, z = (float(part) for part in up)
-        across = float(np.sqrt(x * x + y * y))
-        east = np.array([-y / across, x / across, 0.0]) if across > 1e-9 else np.array([0.0, 1, 0])
-        north = np.array(
-            [
-                y * east[2] - z * east[1],
-                z * east[0] - x * east[2],
-                x * east[1] - y * east[0],
-            ]
-        )
-        axes = np.stack([up, east, north])
-        return cls(face, a, b, axes, _cell_sides(face, a, b, axes))
+        """Return the frame whose origin is a lattice point; the last few are kept."""
+        return _frame_at(face, a, b)
 
     def on(self, face: int) -> Frame:
         """Return the same metres with another face's chart, on which the origin may lie beyond."""
@@ -167,6 +156,24 @@ class Frame:
         (east_a, east_b), (north_a, north_b) = self.cell_m
         area = east_a * north_b - east_b * north_a
         return (north_b / area, -east_b / area), (-north_a / area, east_a / area)
+
+
+@lru_cache(maxsize=16)
+def _frame_at(face: int, a: float, b: float) -> Frame:
+    up = vectors_of(face, a, b)
+    x, y, z = (float(part) for part in up)
+    across = float(np.sqrt(x * x + y * y))
+    east = np.array([-y / across, x / across, 0.0]) if across > 1e-9 else np.array([0.0, 1, 0])
+    north = np.array(
+        [
+            y * east[2] - z * east[1],
+            z * east[0] - x * east[2],
+            x * east[1] - y * east[0],
+        ]
+    )
+    axes = np.stack([up, east, north])
+    axes.setflags(write=False)
+    return Frame(face, a, b, axes, _cell_sides(face, a, b, axes))
 
 
 def _directions(face: int, a: FloatArray, b: FloatArray) -> FloatArray:

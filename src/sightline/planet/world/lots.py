@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.world.blocks import Blocks
-from sightline.planet.world.contents import Use
+from sightline.planet.world.contents import Use, plain
 from sightline.planet.world.hashing import KeyArray, child_keys, units
+from sightline.planet.world.rows import Rows
 from sightline.planet.world.settlements import URBAN_DENSITY
 from sightline.planet.world.sheet import Sheet
 from sightline.planet.world.streets import Edges
+
+_USE = plain(Use)
 
 Float32 = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -25,7 +28,7 @@ _MOST_LOTS = 9
 
 
 @dataclass(frozen=True)
-class Lots:
+class Lots(Rows):
     """Plots of land along streets.
 
     Args:
@@ -71,13 +74,6 @@ class Lots:
     replaced_year: NDArray[np.int16]
     successor: BoolArray
 
-    def __len__(self) -> int:
-        return len(self.key)
-
-    def rows(self, chosen: BoolArray | NDArray[np.intp]) -> Lots:
-        """Return the chosen lots."""
-        return Lots(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
-
 
 @dataclass(frozen=True)
 class _Cells:
@@ -95,7 +91,7 @@ class _Cells:
 def lots_of(sheet: Sheet, edges: tuple[Edges, Edges], blocks: Blocks, near: BoolArray) -> Lots:
     """Divide the sides of cells (those ``near``) with houses into lots; empty ones are left out."""
     cells = _cells(sheet, edges, blocks)
-    side, row, column = np.nonzero(cells.kept & near & (cells.use >= 0) & (cells.use <= Use.FARM))
+    side, row, column = np.nonzero(cells.kept & near & (cells.use >= 0) & (cells.use <= _USE.FARM))
     corner = np.stack(
         [
             sheet.metres[:-1, :-1],
@@ -113,7 +109,7 @@ def lots_of(sheet: Sheet, edges: tuple[Edges, Edges], blocks: Blocks, near: Bool
     use, width = cells.use[row, column], cells.width[row, column]
     count = np.floor(free / width).astype(np.int64)
     count = np.where((count < 1) & (free > width * np.float32(0.6)), 1, count)
-    count = np.clip(count, 0, np.where(use == Use.FARM, 1, _MOST_LOTS))
+    count = np.clip(count, 0, np.where(use == _USE.FARM, 1, _MOST_LOTS))
     face = np.repeat(np.arange(len(row)), count)
     slot = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
     each = np.minimum(free / np.maximum(count, 1).astype(np.float32), width * np.float32(1.45))[
@@ -160,7 +156,7 @@ def _built(
     inward = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
     kerb = cells.half[side, row, column]
     front = kerb + cells.setback[row, column]
-    loose = (use == Use.DETACHED) | (use == Use.FARM)
+    loose = (use == _USE.DETACHED) | (use == _USE.FARM)
     front = front + np.where(loose, units(key, 30) * np.float32(2.5), np.float32(0.0))
     lots = Lots(
         start[face] + ahead * place[:, None],
@@ -201,15 +197,14 @@ def _with_successors(lots: Lots) -> Lots:
         key=child_keys(lots.key[replaced], 1),
         successor=np.ones(len(replaced), bool),
     )
-    names = [f.name for f in fields(Lots)]
-    return Lots(**{n: np.concatenate([getattr(first, n), getattr(second, n)]) for n in names})
+    return Lots.join([first, second])
 
 
 def _occupied(lots: Lots, blocks: Blocks) -> BoolArray:
     chance = units(lots.key, 32)
     empty = np.array([0.10, 0.035, 0.06, 0.15, 0.15, 0.45], np.float32)[lots.use]
     taken = chance > empty
-    taken &= (lots.density > URBAN_DENSITY) | (lots.use == Use.FARM)
+    taken &= (lots.density > URBAN_DENSITY) | (lots.use == _USE.FARM)
     return taken & ~_in_lane(lots, blocks)
 
 
@@ -218,7 +213,7 @@ def _in_lane(lots: Lots, blocks: Blocks) -> BoolArray:
     lane = blocks.path[lots.row, lots.column]
     side = np.where(lane == 3, 0, np.where(lane == 4, 3, -1))
     result: BoolArray = (
-        (lots.side == side) & lots.middle & (lots.closed | (lots.use == Use.DETACHED))
+        (lots.side == side) & lots.middle & (lots.closed | (lots.use == _USE.DETACHED))
     )
     return result
 
@@ -235,20 +230,20 @@ def _cells(sheet: Sheet, edges: tuple[Edges, Edges], blocks: Blocks) -> _Cells:
 
     scale = np.float32(0.85) + np.float32(0.4) * district
     plot, deep = style("plot_width_m") * scale, style("house_depth_m")
-    kind = np.clip(use, 0, Use.FARM)
-    width = np.where(kind == Use.DETACHED, plot, _WIDTH_M[kind])
-    width = np.where(kind == Use.ROW, np.float32(2.5) + plot * np.float32(0.34), width)
+    kind = np.clip(use, 0, _USE.FARM)
+    width = np.where(kind == _USE.DETACHED, plot, _WIDTH_M[kind])
+    width = np.where(kind == _USE.ROW, np.float32(2.5) + plot * np.float32(0.34), width)
     depth = np.where(_DEPTH_M[kind] == 0.0, deep, _DEPTH_M[kind])
     setback = style("setback_m") * (np.float32(0.7) + np.float32(0.6) * district)
     pavement = style("pavement_width_m") + np.float32(0.35)
     narrow = np.where(style("row_houses") > 0.5, np.float32(0.3), setback * np.float32(0.5))
     behind = np.select(
-        [kind == Use.DETACHED, kind == Use.ROW, kind == Use.WAREHOUSE, kind == Use.FARM],
+        [kind == _USE.DETACHED, kind == _USE.ROW, kind == _USE.WAREHOUSE, kind == _USE.FARM],
         [np.float32(1.0) + setback, narrow, np.float32(6.0), np.float32(9.0)],
         np.float32(1.5),
     )
-    court = (kind == Use.APARTMENT) & (style("courtyards") + district > np.float32(0.75))
-    closed = (kind == Use.ROW) | court
+    court = (kind == _USE.APARTMENT) & (style("courtyards") + district > np.float32(0.75))
+    closed = (kind == _USE.ROW) | court
     behind = np.where(court, np.float32(0.3) + (chance > 0.8) * np.float32(2.0), behind)
     return _Cells(
         use,

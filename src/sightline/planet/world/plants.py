@@ -17,12 +17,16 @@ from sightline.planet.world.contents import (
     Plants,
     Species,
     Use,
+    plain,
 )
 from sightline.planet.world.globe import Biome
-from sightline.planet.world.ground_raster import ROAD_EDGE, WATER, GroundRaster
+from sightline.planet.world.ground_raster import ELEVATION, ROAD_EDGE, WATER, GroundRaster
 from sightline.planet.world.hashing import child_keys, many_units, units
 from sightline.planet.world.sheet import Sheet
 from sightline.planet.world.streets import Segments
+
+_MATERIAL, _PLANT, _BIOME = plain(Material), plain(Species), plain(Biome)
+_BOX_KIND, _USE = plain(BoxKind), plain(Use)
 
 Float32 = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -33,29 +37,29 @@ _GRID = 6  # places for plants in a cell: six by six, each moved at random
 # How many of a cell's 36 places have a plant, by material.
 _COUNT = np.zeros(len(Material), np.float32)
 for _material, _count in (
-    (Material.LAWN, 15.0),
-    (Material.PAVED, 4.0),
-    (Material.PARK, 24.0),
-    (Material.FOREST, 34.0),
-    (Material.PARKING, 4.0),
-    (Material.WILD, 9.0),
-    (Material.YARD, 9.0),
-    (Material.SAND, 1.5),
-    (Material.ROCK, 4.0),
-    (Material.GARDEN, 17.0),
-    (Material.PLAZA, 5.0),
+    (_MATERIAL.LAWN, 15.0),
+    (_MATERIAL.PAVED, 4.0),
+    (_MATERIAL.PARK, 24.0),
+    (_MATERIAL.FOREST, 34.0),
+    (_MATERIAL.PARKING, 4.0),
+    (_MATERIAL.WILD, 9.0),
+    (_MATERIAL.YARD, 9.0),
+    (_MATERIAL.SAND, 1.5),
+    (_MATERIAL.ROCK, 4.0),
+    (_MATERIAL.GARDEN, 17.0),
+    (_MATERIAL.PLAZA, 5.0),
 ):
     _COUNT[_material] = _count
 
 # Per biome: three species of the country, one of gardens, and the size of trees.
 _B, _C, _S, _P, _A, _Y, _O = (
-    Species.BROADLEAF,
-    Species.CONIFER,
-    Species.SHRUB,
-    Species.PALM,
-    Species.SAVANNA,
-    Species.CYPRESS,
-    Species.POPLAR,
+    _PLANT.BROADLEAF,
+    _PLANT.CONIFER,
+    _PLANT.SHRUB,
+    _PLANT.PALM,
+    _PLANT.SAVANNA,
+    _PLANT.CYPRESS,
+    _PLANT.POPLAR,
 )
 _SPECIES = np.array(
     [
@@ -107,11 +111,9 @@ def plants_of(
     )
     plants = Plants.join([in_cells, _street_trees(sheet, segments, reach_m)])
     x, y = plants.position[:, 0], plants.position[:, 1]
-    dry = ground.sample_one(WATER, x, y) > np.float32(1.5)
-    dry &= ground.sample_one(ROAD_EDGE, x, y) > np.float32(0.3)
-    plants = plants.rows(np.flatnonzero(dry))
-    x, y = plants.position[:, 0], plants.position[:, 1]
-    return replace(plants, base_m=ground.elevation(x, y))
+    water, edge, elevation = ground.sample_some((WATER, ROAD_EDGE, ELEVATION), x, y)
+    dry = (water > np.float32(1.5)) & (edge > np.float32(0.3))
+    return replace(plants, base_m=elevation).rows(np.flatnonzero(dry))
 
 
 def _planted_cells(
@@ -124,12 +126,12 @@ def _planted_cells(
     trees = _TREES[biome]
     count = _COUNT[material]
     gardens = (
-        (material == Material.LAWN) | (material == Material.YARD) | (material == Material.GARDEN)
+        (material == _MATERIAL.LAWN) | (material == _MATERIAL.YARD) | (material == _MATERIAL.GARDEN)
     )
     count = count * np.where(gardens, sheet.column("greenery")[inner], np.float32(1.0))
-    share = np.where(material == Material.FOREST, 0.55 + 0.45 * trees, 0.25 + 0.9 * trees)
-    share = np.where(material == Material.WILD, 0.3 + 1.6 * trees, share)
-    hedgerow = (material == Material.FIELD) & (units(sheet.key[inner], 70) < trees * 0.8)
+    share = np.where(material == _MATERIAL.FOREST, 0.55 + 0.45 * trees, 0.25 + 0.9 * trees)
+    share = np.where(material == _MATERIAL.WILD, 0.3 + 1.6 * trees, share)
+    hedgerow = (material == _MATERIAL.FIELD) & (units(sheet.key[inner], 70) < trees * 0.8)
     chance = np.where(hedgerow, np.float32(10.0), count * share) / np.float32(_GRID * _GRID)
     row, column = np.nonzero((chance > 0.0) & near)
     spots = np.arange(_GRID * _GRID)
@@ -143,7 +145,7 @@ def _position(
 ) -> Float32:
     a = ((spot % _GRID) + draws[0]) / np.float32(_GRID)
     b = ((spot // _GRID) + draws[1]) / np.float32(_GRID)
-    hedgerow = blocks.material[row, column] == Material.FIELD
+    hedgerow = blocks.material[row, column] == _MATERIAL.FIELD
     # A hedgerow keeps to one border of its field.
     along_a = blocks.chance[row, column] < 0.5
     near = np.float32(0.03) + np.float32(0.03) * draws[2]
@@ -169,8 +171,8 @@ def _grown(
     exotic = (draws[3] < sheet.column("exotic_trees")[row, column]) & (blocks.use[row, column] >= 0)
     kind = np.where(exotic, 3, np.minimum((draws[4] * np.float32(3.0)).astype(np.int64), 2))
     species = _SPECIES[biome, kind]
-    garden = blocks.use[row, column] == Use.DETACHED
-    species = np.where(garden & (draws[2] < 0.3), Species.SHRUB, species)
+    garden = blocks.use[row, column] == _USE.DETACHED
+    species = np.where(garden & (draws[2] < 0.3), _PLANT.SHRUB, species)
     return _plants(sheet, row, column, key, position, species.astype(np.int8), draws[3], draws[0])
 
 
@@ -209,7 +211,7 @@ def _street_trees(sheet: Sheet, segments: Segments, reach_m: float) -> Plants:
     chosen = np.flatnonzero(segments.paved)
     row, column = segments.row[chosen], segments.column[chosen]
     share = sheet.column("street_trees")[row, column] * np.where(
-        (sheet.biome[row, column] == Biome.TUNDRA) | (sheet.biome[row, column] == Biome.DESERT),
+        (sheet.biome[row, column] == _BIOME.TUNDRA) | (sheet.biome[row, column] == _BIOME.DESERT),
         np.float32(0.2),
         np.float32(1.0),
     )
@@ -234,7 +236,7 @@ def _street_trees(sheet: Sheet, segments: Segments, reach_m: float) -> Plants:
     found = key[which, place]
     kind = (segments.key[chosen][which] % np.uint32(3)).astype(np.int64)
     species = _SPECIES[sheet.biome[row, column][which], kind]
-    species = np.where(species == Species.SHRUB, Species.BROADLEAF, species).astype(np.int8)
+    species = np.where(species == _PLANT.SHRUB, _PLANT.BROADLEAF, species).astype(np.int8)
     draws = many_units(found, 2)
     return _plants(
         sheet,
@@ -258,7 +260,9 @@ def _in_building(
 ) -> BoolArray:
     """Test plants against the boxes of their own cell."""
     width = sheet.i.shape[1]
-    solid = np.flatnonzero((buildings.kind == BoxKind.BUILDING) | (buildings.kind == BoxKind.SHED))
+    solid = np.flatnonzero(
+        (buildings.kind == _BOX_KIND.BUILDING) | (buildings.kind == _BOX_KIND.SHED)
+    )
     cell = cell_of.row[solid] * width + cell_of.column[solid]
     order = np.argsort(cell, kind="stable")
     solid, cell = solid[order], cell[order]

@@ -11,9 +11,9 @@ from sightline.planet.world.hashing import KeyArray, many_units, mixed, number, 
 
 FloatArray = NDArray[np.float64]
 
-_I, _J, _K = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D
-_CORNERS = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], np.int64)
-_CORNER_HASH = _CORNERS[:, 0] * _I + _CORNERS[:, 1] * _J + _CORNERS[:, 2] * _K
+_I, _J, _K = (np.uint32(factor) for factor in (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D))
+_CORNERS = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], np.uint32)
+_CORNER_HASH = (_CORNERS[:, 0] * _I + _CORNERS[:, 1] * _J + _CORNERS[:, 2] * _K)[:, None, None]
 _NEIGHBOURS = np.array(
     [[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1)], np.int64
 )
@@ -25,12 +25,12 @@ class Octaves:
 
     Args:
         frequencies: (m,) cells of noise per radius of the planet.
-        salts: (m,) int64, what each layer is hashed with.
+        salts: (m, 1) uint32, what each layer is hashed with.
         offsets: (m, 3), so that the layers' cells do not line up.
     """
 
     frequencies: FloatArray
-    salts: NDArray[np.int64]
+    salts: KeyArray
     offsets: FloatArray
 
     @classmethod
@@ -39,7 +39,7 @@ class Octaves:
         count = len(frequencies)
         salts = [number(seed, first_salt + n) for n in range(count)]
         offsets = [[(salt >> shift & 255) / 256.0 + 0.37 for shift in (0, 8, 16)] for salt in salts]
-        return cls(np.array(frequencies), np.array(salts, np.int64), np.array(offsets))
+        return cls(np.array(frequencies), np.array(salts, np.uint32)[:, None], np.array(offsets))
 
     def at(self, points: FloatArray) -> FloatArray:
         """Return each layer at points, ``(m, n)`` in [-1, 1], from unit vectors ``(n, 3)``.
@@ -51,10 +51,9 @@ class Octaves:
         floor = np.floor(place)
         share = place - floor
         share = share * share * (3.0 - 2.0 * share)
-        whole = floor.astype(np.int64)
-        key = whole[0] * _I + whole[1] * _J + whole[2] * _K + self.salts[:, None]
-        corners = mixed((key[None] + _CORNER_HASH[:, None, None]).astype(np.uint32))
-        values = corners * (2.0**-31)
+        whole = floor.astype(np.int64).astype(np.uint32)
+        key = whole[0] * _I + whole[1] * _J + whole[2] * _K + self.salts
+        values = mixed(key + _CORNER_HASH) * (2.0**-31)
         x, y, z = share
         values = values[0::2] + (values[1::2] - values[0::2]) * x
         values = values[0::2] + (values[1::2] - values[0::2]) * y

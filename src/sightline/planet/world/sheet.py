@@ -181,7 +181,8 @@ class Surveyor:
         middle = vectors_of(face, (i[0, 0] + i[-1, 0]) / 2.0, (j[0, 0] + j[0, -1]) / 2.0)
         # Landmarks lie within 0.64 of the radius, a sheet within its diagonal.
         span = float(i.shape[0] + i.shape[1]) * CELL_M
-        found = landmarks_of(towns.rows(towns.within(middle, 0.7 * towns.radius_m + span)))
+        near = towns.rows(towns.within(middle, 0.7 * towns.radius_m + span))
+        found = landmarks_of(near, middle, span)
         here = (found.face == face) & (found.i >= i[0, 0]) & (found.i < i[-1, 0])
         here &= (found.j >= j[0, 0]) & (found.j < j[0, -1])
         return self._settlements.standing(found.rows(here))

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.world.boxes import Collector
-from sightline.planet.world.contents import BoxKind, RoofKind, Use
+from sightline.planet.world.contents import BoxKind, RoofKind, Use, plain
 from sightline.planet.world.houses import Houses, eave_of
 from sightline.planet.world.lots import Lots
+
+_USE, _BOX_KIND, _ROOF_KIND = plain(Use), plain(BoxKind), plain(RoofKind)
 
 Float32 = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -17,15 +19,15 @@ BoolArray = NDArray[np.bool_]
 
 def add_bodies(collector: Collector, lots: Lots, houses: Houses, draws: Float32) -> None:
     """Add the main body of every house but towers, whose podium comes with them."""
-    chosen = np.flatnonzero(lots.use != Use.TOWER)
+    chosen = np.flatnonzero(lots.use != _USE.TOWER)
     half_depth = lots.depth[chosen] * np.float32(0.5)
     half_front = houses.half_front[chosen]
     flat = houses.flat[chosen]
     rise = np.minimum(half_depth, half_front) * houses.pitch[chosen]
-    hall = lots.use[chosen] == Use.WAREHOUSE
+    hall = lots.use[chosen] == _USE.WAREHOUSE
     rise = np.where(hall, half_depth * np.float32(0.16), rise)
-    roof = np.where(houses.hip[chosen], RoofKind.HIP, RoofKind.GABLE)
-    roof = np.where(lots.closed[chosen] | hall, RoofKind.GABLE, roof)
+    roof = np.where(houses.hip[chosen], _ROOF_KIND.HIP, _ROOF_KIND.GABLE)
+    roof = np.where(lots.closed[chosen] | hall, _ROOF_KIND.GABLE, roof)
     # A gable roof turns its gable to the street now and then.
     turned = ~lots.closed[chosen] & ~hall & (draws[1][chosen] < 0.22)
     collector.add(
@@ -36,7 +38,7 @@ def add_bodies(collector: Collector, lots: Lots, houses: Houses, draws: Float32)
         np.where(turned, half_front, half_depth),
         eave_of(lots, houses, draws)[chosen],
         np.where(flat, np.float32(0.0), np.where(turned, np.minimum(rise, 4.0), rise)),
-        np.where(flat, RoofKind.FLAT, roof),
+        np.where(flat, _ROOF_KIND.FLAT, roof),
         houses.wall[chosen],
         houses.roof[chosen],
         turned=turned,
@@ -62,7 +64,7 @@ def add_detached(
         eave[wing]
         - np.where(houses.floors[wing] > 1, houses.floor_m[wing] * (draws[4][wing] < 0.4), 0),
         np.where(flat, np.float32(0.0), half_wing * houses.pitch[wing]),
-        np.where(flat, RoofKind.FLAT, RoofKind.GABLE),
+        np.where(flat, _ROOF_KIND.FLAT, _ROOF_KIND.GABLE),
         houses.wall[wing],
         houses.roof[wing],
         turned=True,
@@ -78,7 +80,7 @@ def add_detached(
         np.minimum(half_garage, np.float32(1.6)),
         np.float32(2.6),
         np.where(draws[6][garage] < 0.5, np.float32(0.0), np.float32(1.0)),
-        np.where(draws[6][garage] < 0.5, RoofKind.FLAT, RoofKind.GABLE),
+        np.where(draws[6][garage] < 0.5, _ROOF_KIND.FLAT, _ROOF_KIND.GABLE),
         houses.wall[garage] * np.float32(0.93),
         houses.roof[garage],
         turned=True,
@@ -93,10 +95,10 @@ def add_detached(
         np.float32(1.2),
         np.float32(2.0),
         np.float32(0.6),
-        np.where(draws[9][shed] < 0.5, RoofKind.SHED, RoofKind.GABLE),
+        np.where(draws[9][shed] < 0.5, _ROOF_KIND.SHED, _ROOF_KIND.GABLE),
         brown * (np.float32(0.8) + np.float32(0.6) * draws[9][shed])[:, None],
         houses.roof[shed],
-        kind=BoxKind.SHED,
+        kind=_BOX_KIND.SHED,
     )
     _chimneys(collector, chosen[draws[10][chosen] < 0.22], lots, houses, eave)
 
@@ -114,7 +116,7 @@ def _chimneys(
         np.float32(0.4),
         eave[chosen] + ridge + np.float32(0.7),
         0.0,
-        RoofKind.FLAT,
+        _ROOF_KIND.FLAT,
         houses.wall[chosen] * np.float32(0.8),
         houses.wall[chosen] * np.float32(0.5),
     )
@@ -137,7 +139,7 @@ def add_row(
         half,
         np.maximum(eave[back] - houses.floor_m[back] * np.ceil(houses.floors[back] * 0.5), 2.6),
         np.where(draws[5][back] < 0.5, np.float32(0.0), np.float32(1.1)),
-        np.where(draws[5][back] < 0.5, RoofKind.FLAT, RoofKind.SHED),
+        np.where(draws[5][back] < 0.5, _ROOF_KIND.FLAT, _ROOF_KIND.SHED),
         houses.wall[back] * np.float32(0.95),
         houses.roof[back],
         turned=True,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.world.hashing import KeyArray, child_keys, number, place_keys, units
 from sightline.planet.world.lattice import CELLS
+from sightline.planet.world.rows import Rows
 from sightline.planet.world.settlements import URBAN_DENSITY
 from sightline.planet.world.sheet import Sheet
 
@@ -37,7 +38,7 @@ class Edges:
 
 
 @dataclass(frozen=True)
-class Segments:
+class Segments(Rows):
     """Straight pieces of street.
 
     Args:
@@ -67,19 +68,6 @@ class Segments:
     key: KeyArray
     owned: BoolArray
     path: BoolArray
-
-    def __len__(self) -> int:
-        return len(self.key)
-
-    @classmethod
-    def join(cls, parts: list[Segments]) -> Segments:
-        """Return the segments of several."""
-        names = [f.name for f in fields(cls)]
-        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
-
-    def rows(self, chosen: BoolArray | NDArray[np.intp]) -> Segments:
-        """Return the chosen segments."""
-        return Segments(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
     def near(self, reach_m: float) -> Segments:
         """Return the segments that may reach into the square of the window."""

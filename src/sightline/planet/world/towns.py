@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sightline.geo.coordinates import EARTH_RADIUS_M
 from sightline.planet.world.hashing import KeyArray, many_units
+from sightline.planet.world.rows import Rows
 from sightline.planet.world.scatter import Sites
 
 FloatArray = NDArray[np.float64]
@@ -58,7 +59,7 @@ _CORE = np.array([shape.core for shape in TIERS.values()])
 
 
 @dataclass(frozen=True)
-class Towns:
+class Towns(Rows):
     """Settlements.
 
     Args:
@@ -75,13 +76,6 @@ class Towns:
     tier: NDArray[np.int8]
     key: KeyArray
 
-    def __len__(self) -> int:
-        return len(self.key)
-
-    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Towns:
-        """Return the chosen towns."""
-        return Towns(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
-
     def within(self, point: FloatArray, reach_m: FloatArray) -> NDArray[np.bool_]:
         """Return which centres lie within a reach, (n,) metres, of a unit vector (3,)."""
         offset = (self.centre - point) * EARTH_RADIUS_M
@@ -94,12 +88,6 @@ class Towns:
         """(n,) people, were all of the land around habitable."""
         area_km2 = 3.14 * self.radius_m * self.radius_m * 1e-6
         return _PEOPLE_PER_KM2 * 0.27 * self.core * self.core * area_km2
-
-    @classmethod
-    def join(cls, parts: list[Towns]) -> Towns:
-        """Return the towns of several lists."""
-        names = [f.name for f in fields(cls)]
-        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
 
 
 def people_per_km2(density: FloatArray) -> FloatArray:

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.world.blocks import Blocks
-from sightline.planet.world.contents import Material, ParkingSlots
-from sightline.planet.world.ground_raster import WATER, GroundRaster
+from sightline.planet.world.contents import Material, ParkingSlots, plain
+from sightline.planet.world.ground_raster import ELEVATION, WATER, GroundRaster
 from sightline.planet.world.hashing import child_keys, many_units, number, units
 from sightline.planet.world.sheet import Sheet
 from sightline.planet.world.streets import Segments
+
+_MATERIAL = plain(Material)
 
 Float32 = NDArray[np.float32]
 
@@ -138,9 +140,9 @@ def slots_of(
     inside = (np.abs(slots.position) < np.float32(reach_m)).all(axis=1)
     slots = slots.rows(np.flatnonzero(inside))
     x, y = slots.position[:, 0], slots.position[:, 1]
-    slots = slots.rows(ground.sample_one(WATER, x, y) > 2.0)
-    x, y = slots.position[:, 0], slots.position[:, 1]
-    return ParkingSlots(slots.position, ground.elevation(x, y), slots.axis, slots.key)
+    water, elevation = ground.sample_some((WATER, ELEVATION), x, y)
+    dry = np.flatnonzero(water > 2.0)
+    return ParkingSlots(slots.position, elevation, slots.axis, slots.key).rows(dry)
 
 
 def _kerb_slots(sheet: Sheet, segments: Segments) -> ParkingSlots:
@@ -185,10 +187,10 @@ _COLUMNS = 16
 
 def _park_slots(sheet: Sheet, blocks: Blocks) -> ParkingSlots:
     """Four rows of slots in a cell that is a car park, with two aisles between them."""
-    row, column = np.nonzero(blocks.material[:-1, :-1] == Material.PARKING)
-    place = np.arange(len(_ROWS) * _COLUMNS)
-    cell, place = np.nonzero(np.ones((len(row), len(place)), bool))
-    row, column = row[cell], column[cell]
+    row, column = np.nonzero(blocks.material[:-1, :-1] == _MATERIAL.PARKING)
+    count = len(_ROWS) * _COLUMNS
+    place = np.tile(np.arange(count), len(row))
+    row, column = np.repeat(row, count), np.repeat(column, count)
     a = (np.float32(0.16) + np.float32(0.68) * ((place % _COLUMNS) + np.float32(0.5)) / _COLUMNS)[
         :, None
     ]

@@ -357,7 +357,7 @@ def _opened(
     from sightline.datasets.layouts import read
     from sightline.datasets.manifest import Manifest, write_manifest
 
-    if (source / "photos.parquet").is_file():
+    if Manifest.lies_at(source):
         if layout is not None or variant is not None:
             raise UsageError(
                 f"{str(source)!r} is a manifest; layout and variant were chosen when it was made.",

@@ -103,6 +103,15 @@ def test_a_writer_killed_before_there_was_any(tmp_path: Path) -> None:
         Manifest.open(tmp_path / "manifest")
 
 
+@pytest.mark.parametrize(("steps", "there"), [(0, False), (1, True), (2, True)])
+def test_a_first_manifest_is_found_once_it_is_whole(
+    tmp_path: Path, steps: int, there: bool
+) -> None:
+    assert killed_after(tmp_path, steps)
+    assert Manifest.lies_at(tmp_path / "manifest") is there
+    assert Manifest.lies_at(tmp_path / "manifest" / "photos.parquet")
+
+
 def test_modes_are_kept_and_files_that_are_not_written_are_told(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     (tmp_path / "a").chmod(0o640)

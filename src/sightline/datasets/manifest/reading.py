@@ -49,6 +49,12 @@ class Manifest:
     information: Information
     root: Path
 
+    @staticmethod
+    def lies_at(path: str | os.PathLike[str]) -> bool:
+        """Whether a folder holds a manifest, or a path is one of its files; opens none."""
+        folder = Path(path)
+        return folder.suffix == ".parquet" or current(folder, file_of(TABLES[0])).is_file()
+
     @classmethod
     def open(
         cls, path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None

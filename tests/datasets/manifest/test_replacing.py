@@ -109,7 +109,8 @@ def test_a_first_manifest_is_found_once_it_is_whole(
 ) -> None:
     assert killed_after(tmp_path, steps)
     assert Manifest.lies_at(tmp_path / "manifest") is there
-    assert Manifest.lies_at(tmp_path / "manifest" / "photos.parquet")
+    assert Manifest.lies_at(tmp_path / "manifest" / "pairs.parquet") is there
+    assert not Manifest.lies_at(tmp_path / "manifest" / "my-photos.parquet")
 
 
 def test_modes_are_kept_and_files_that_are_not_written_are_told(tmp_path: Path) -> None:

@@ -52,8 +52,9 @@ class Manifest:
     @staticmethod
     def lies_at(path: str | os.PathLike[str]) -> bool:
         """Whether a folder holds a manifest, or a path is one of its files; opens none."""
-        folder = Path(path)
-        return folder.suffix == ".parquet" or current(folder, file_of(TABLES[0])).is_file()
+        place, first = Path(path), file_of(TABLES[0])
+        folder = place.parent if place.name in map(file_of, TABLES) else place
+        return current(folder, first).is_file()
 
     @classmethod
     def open(

@@ -126,7 +126,7 @@ def learnability(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "what": "a two-branch network of four convolutions from scratch on 3,000 pairs of a town",
         "tests": "500 places that no training tile overlaps (pairs 500 to 999 of the test split, "
-        "on which no network was tested before); chance is 0.2 %",
+        "never used to choose a network); chance is 0.2 %",
         "selection": "network and augmentation were chosen on the validation areas",
         "targets": {
             "aligned panorama": ">= 0.80",

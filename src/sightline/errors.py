@@ -67,6 +67,12 @@ class RegionError(SightlineError, ValueError):
     code = "region"
 
 
+class PartitionError(SightlineError, ValueError):
+    """A partition that cannot be made, is none, or is not the one that was asked about."""
+
+    code = "partition"
+
+
 class PhotoError(SightlineError):
     """A photo that cannot be used; the subclasses say why."""
 
@@ -101,6 +107,36 @@ class PhotoPlaceError(PhotoError):
     """A reference photo without a usable place of its own."""
 
     code = "photo.no_place"
+
+
+class AerialError(SightlineError):
+    """Aerial imagery that cannot be used; the subclasses say why."""
+
+    code = "aerial"
+
+
+class AerialNotFoundError(AerialError, FileNotFoundError):
+    """No such file or folder, or it may not be read."""
+
+    code = "aerial.not_found"
+
+
+class AerialUnreadableError(AerialError):
+    """No aerial imagery, a format that is not read, or a damaged file or tile."""
+
+    code = "aerial.unreadable"
+
+
+class AerialPlaceError(AerialError):
+    """Imagery that does not say where on the Earth it lies."""
+
+    code = "aerial.no_place"
+
+
+class AerialOutsideError(AerialError):
+    """A place, region or zoom level that the imagery does not show."""
+
+    code = "aerial.outside"
 
 
 class TableError(SightlineError, ValueError):
@@ -179,3 +215,51 @@ class EvaluationError(SightlineError, ValueError):
     """Arrays, lists or settings that cannot be evaluated; it names array, row and value."""
 
     code = "evaluation"
+
+
+class RecipeError(SightlineError, ValueError):
+    """A recipe with an unknown key, a wrong type, or values that cannot go together."""
+
+    code = "recipe"
+
+
+class TrainingError(SightlineError):
+    """A training run that cannot begin or go on; the subclasses say why."""
+
+    code = "training"
+
+
+class TrainingDataError(TrainingError):
+    """Data that cannot be trained on: too few pairs, no headings, too many broken images."""
+
+    code = "training.data"
+
+
+class SplitLeakError(TrainingDataError):
+    """Validation or test images that are among the training images, or too near to them."""
+
+    code = "training.leak"
+
+
+class TrainingDivergedError(TrainingError):
+    """The loss or its gradient is not finite."""
+
+    code = "training.diverged"
+
+
+class TrainingMemoryError(TrainingError):
+    """A batch that does not fit into memory."""
+
+    code = "training.memory"
+
+
+class TrainingWorkerError(TrainingError):
+    """Processes that read images died again and again."""
+
+    code = "training.worker"
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint that is none, is damaged, or belongs to another run."""
+
+    code = "training.checkpoint"

@@ -13,7 +13,7 @@ import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +23,8 @@ from sightline.errors import CoordinateError, SightlineError, TableError
 Row = tuple[int, Mapping[str, Any] | SightlineError]
 """Where it stands (the line of a CSV file, the row of a Parquet file, both from 1), and its cells
 by the names that were chosen for the columns, or why it has none."""
+
+Checked = TypeVar("Checked")
 
 Choose = Callable[[Sequence[str]], Mapping[str, int]]
 """Takes the names in the header, says which column to read under which name."""
@@ -129,6 +131,56 @@ def located(error: SightlineError, line: int, table: Path) -> SightlineError:
         return error
     message = f"Line {line} of {str(table)!r}: {error.message}"
     return type(error)(message, hint=error.hint, path=error.path or table)
+
+
+def known_columns(
+    names: Sequence[str], synonyms: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
+    """Return where the known columns of a header stand, whatever the case they are written in.
+
+    Args:
+        names: What stands in the header.
+        synonyms: For each column what it may be called, in lower case, the preferred name first.
+    """
+    plain = [name.strip().lower() for name in names]
+    return {
+        column: plain.index(next(name for name in called if name in plain))
+        for column, called in synonyms.items()
+        if any(name in plain for name in called)
+    }
+
+
+def check_lines(
+    check: Callable[[Any], Checked], values: Any, lines: Sequence[int], table: Path
+) -> Checked:
+    """Return what ``check`` makes of a column, or name the line of the first value it refuses.
+
+    Args:
+        check: Takes any slice of the values, and refuses it if it refuses one of them.
+        values: All values, a sequence or an array.
+        lines: The line of each.
+        table: Their file.
+
+    Raises:
+        SightlineError: What ``check`` raises, with the line.
+    """
+    try:
+        return check(values)
+    except SightlineError as error:
+        good, bad, last = 0, len(values), error
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            try:
+                check(values[good:middle])
+            except SightlineError as nearer:
+                bad, last = middle, nearer
+            else:
+                good = middle
+        try:
+            check(values[good:bad])
+        except SightlineError as nearest:
+            last = nearest
+        raise located(last, lines[good], table) from None
 
 
 def missing_columns(

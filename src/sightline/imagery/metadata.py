@@ -48,6 +48,7 @@ class Metadata:
         orientation: EXIF orientation, 1 to 8. Decoded pixels are already turned.
         pose_heading_degrees: Compass direction of a panorama's centre column.
         sphere_crop: Which part of the sphere a panorama with a cut sky or ground covers.
+        focal_length_35mm: Of the lens on a camera of 35 mm film, in millimetres.
     """
 
     place: ExifPlace | None = None
@@ -58,6 +59,7 @@ class Metadata:
     orientation: int = 1
     pose_heading_degrees: float | None = None
     sphere_crop: SphereCrop | None = None
+    focal_length_35mm: float | None = None
 
     @property
     def heading_degrees(self) -> float | None:
@@ -108,7 +110,14 @@ def metadata_of(header: Header) -> Metadata:
         orientation=orientation,
         pose_heading_degrees=as_heading(pose),
         sphere_crop=crop,
+        focal_length_35mm=_lens(header.exif),
     )
+
+
+def _lens(block: exif.Exif) -> float | None:
+    # Cameras write 0 where they do not know it.
+    stated = exif.number(block.photo, exif.FOCAL_LENGTH_35MM)
+    return stated if stated is not None and stated > 0 else None
 
 
 def _sphere(
@@ -128,8 +137,7 @@ def _sphere(
             return False, None
         crop = _sphere_crop(properties, full_width)
         return crop is not None or width == 2 * height, crop
-    lens = exif.number(block.photo, exif.FOCAL_LENGTH_35MM) or 0
-    return width == 2 * height and lens < _LONGEST_SPHERE_LENS_MM, None
+    return width == 2 * height and (_lens(block) or 0) < _LONGEST_SPHERE_LENS_MM, None
 
 
 def _sphere_crop(properties: Mapping[str, str], full_width: float | None) -> SphereCrop | None:

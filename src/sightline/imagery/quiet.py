@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 # Only warnings that the decoding libraries raise from their own modules.
-_MODULES = r"(PIL|pillow_heif)\b"
+_MODULES = r"(PIL|pillow_heif|rasterio)\b"
 _ENTRY: tuple[Any, ...] = ("ignore", None, Warning, re.compile(_MODULES), 0)
 _lock = threading.Lock()
 _inside = 0

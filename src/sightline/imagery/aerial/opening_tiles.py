@@ -1,0 +1,156 @@
+"""Tiles opened: from a server, a folder, MBTiles and PMTiles."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from sightline.errors import AerialOutsideError, UsageError
+from sightline.geo.planar import outline_of_spans
+from sightline.geo.region import BoundingBox, MultiPolygon
+from sightline.imagery.aerial.pmtiles_archive import PMTiles
+from sightline.imagery.aerial.raster_source import RasterSource
+from sightline.imagery.aerial.tile_files import MBTiles, TileFolder, Tiles, outline_of_tiles
+from sightline.imagery.aerial.tile_pyramid import TileKey, TilePyramid, TileStore, decode_tile
+from sightline.imagery.aerial.tile_server import TileServer
+from sightline.imagery.aerial.wanted import Wanted, about
+
+_USUAL_PX = 256
+
+
+def open_server(address: str, wanted: Wanted) -> RasterSource:
+    """Open tiles behind an address; the network was allowed.
+
+    Raises:
+        UsageError: No attribution or no zoom level was told.
+        AerialError: The server cannot be reached.
+    """
+    if wanted.attribution is None:
+        raise UsageError(
+            f"Tiles of {urlsplit(address).netloc} need an attribution.",
+            hint="Say whom to name (--attribution), as the server's terms ask.",
+        )
+    if wanted.zoom is None:
+        raise UsageError(
+            f"The zoom level of {address} must be told.", hint="Give --zoom, such as --zoom 18."
+        )
+    store = TileServer(address, (0, _checked_zoom(wanted.zoom)), cache=wanted.cache)
+    box = wanted.bounds or BoundingBox(-85.0, -180.0, 85.0, 180.0)
+    px = _width(store, _key_of(box, wanted.zoom))
+    return _tiles(store, wanted, _outline_of_box(box, address), wanted.zoom, px)
+
+
+def open_tiles(
+    store: TileFolder | MBTiles, wanted: Wanted, location: str | None = None
+) -> RasterSource:
+    """Open tiles on this machine; raises AerialOutsideError if they lack the zoom level."""
+    zoom = _available(store, wanted.zoom)
+    tiles = store.tiles(zoom)
+    if not len(tiles):
+        raise _no_zoom(store, zoom)
+    outline = outline_of_tiles(tiles, zoom, f"the tiles of {Path(store.location).name}")
+    key = TileKey(zoom, *(int(n) for n in tiles[0]))
+    px = _width(store, key)
+    # A coarser level serves where it covers all that the next finer one does.
+    levels, finer = 0, tiles
+    while levels < zoom - store.zooms[0]:
+        coarser = store.tiles(zoom - levels - 1)
+        parents = np.unique(finer // 2, axis=0)
+        if not _holds(coarser, parents):
+            break
+        levels, finer = levels + 1, coarser
+    pyramid = TilePyramid(store, outline, tile_px=px, zoom=zoom, levels=levels)
+    found = about(location or store.location, wanted, {"zoom": wanted.zoom}, store.revision)
+    return RasterSource(pyramid, found)
+
+
+def _holds(tiles: Tiles, wanted: Tiles) -> bool:
+    held = {tuple(t) for t in tiles.tolist()}
+    return all(tuple(t) in held for t in wanted.tolist())
+
+
+def open_mbtiles(path: Path, wanted: Wanted) -> RasterSource:
+    """Open an MBTiles file; raises AerialError."""
+    store = MBTiles(path)
+    said = store.metadata.get("attribution")
+    if wanted.attribution is None and said:
+        wanted = replace(wanted, attribution=_plain(str(said)))
+    return open_tiles(store, wanted)
+
+
+def open_pmtiles(path: Path, wanted: Wanted) -> RasterSource:
+    """Open a PMTiles archive; raises AerialError."""
+    store = PMTiles(path)
+    said = store.metadata.get("attribution")
+    if wanted.attribution is None and said:
+        wanted = replace(wanted, attribution=_plain(str(said)))
+    zoom = _available(store, wanted.zoom)
+    box = wanted.bounds or store.bounds
+    px = _width(store, _key_of(box, zoom))
+    return _tiles(store, wanted, _outline_of_box(box, path.name), zoom, px)
+
+
+def _tiles(
+    store: TileServer | PMTiles, wanted: Wanted, outline: MultiPolygon, zoom: int, px: int
+) -> RasterSource:
+    pyramid = TilePyramid(store, outline, tile_px=px, zoom=zoom, levels=zoom - store.zooms[0])
+    box = wanted.bounds
+    options = {
+        "zoom": wanted.zoom,
+        "bounds": None if box is None else [box.south, box.west, box.north, box.east],
+    }
+    return RasterSource(pyramid, about(store.location, wanted, options, store.revision))
+
+
+def _width(store: TileStore, key: TileKey) -> int:
+    """Side of a store's tiles in pixels, by one of them."""
+    data = store.read(key)
+    return _USUAL_PX if data is None else len(decode_tile(data, key, store.location))
+
+
+def _key_of(box: BoundingBox, zoom: int) -> TileKey:
+    """The tile in the middle of a box."""
+    east = box.east + (360.0 if box.crosses_antimeridian else 0.0)
+    side = 1 << zoom
+    lat = np.deg2rad(np.clip((box.south + box.north) / 2.0, -85.0, 85.0))
+    x = int(((box.west + east) / 2.0 + 180.0) / 360.0 * side) % side
+    return TileKey(zoom, x, int((0.5 - np.arctanh(np.sin(lat)) / (2.0 * np.pi)) * side))
+
+
+def _available(store: TileStore, zoom: int | None) -> int:
+    low, high = store.zooms
+    if zoom is None:
+        return high
+    if not low <= _checked_zoom(zoom) <= high:
+        raise _no_zoom(store, zoom)
+    return zoom
+
+
+def _no_zoom(store: TileStore, zoom: int) -> AerialOutsideError:
+    low, high = store.zooms
+    return AerialOutsideError(
+        f"{store.location!r} has no tiles of zoom level {zoom}; it has {low} to {high}.",
+        hint="Leave --zoom out to take the finest.",
+        path=store.location,
+    )
+
+
+def _checked_zoom(zoom: int) -> int:
+    if not 0 <= zoom <= 24:
+        raise UsageError(f"zoom must be from 0 to 24. Got {zoom!r}.", hint="18 is usual.")
+    return zoom
+
+
+def _outline_of_box(box: BoundingBox, name: str) -> MultiPolygon:
+    east = box.east + (360.0 if box.crosses_antimeridian else 0.0)
+    edges = (np.array([edge]) for edge in (box.south, box.west, box.north, east))
+    return MultiPolygon(outline_of_spans(*edges), name=f"the box of {name}")
+
+
+def _plain(text: str) -> str:
+    """Attributions are written as HTML by custom; names and years are what remains."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", text)).strip()

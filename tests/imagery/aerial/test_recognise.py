@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sightline.imagery.aerial.recognise import aerial_words
+
+from .rasters import utm_raster
+from .tiles import write_folder, write_mbtiles
+
+
+def photo(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(path)
+    return path
+
+
+def test_aerial_imagery_is_recognised(tmp_path: Path) -> None:
+    assert aerial_words(utm_raster(tmp_path / "a" / "map.tif", size=32)) == "a georeferenced TIFF"
+    assert aerial_words(tmp_path / "a") == "a folder of georeferenced rasters"
+    assert aerial_words(write_folder(tmp_path / "tiles")) == "a folder of tiles"
+    assert aerial_words("tiles/{z}/{x}/{y}.png") == "a path of tiles"
+    (tmp_path / "archive").mkdir()
+    archive = write_mbtiles(tmp_path / "archive" / "a.mbtiles")
+    assert aerial_words(archive) == "a file of aerial imagery (.mbtiles)"
+    assert aerial_words(archive.parent) == "a folder of georeferenced rasters"
+
+
+def test_photos_are_not(tmp_path: Path) -> None:
+    assert aerial_words(photo(tmp_path / "walk" / "1.jpg")) is None
+    assert aerial_words(photo(tmp_path / "scan" / "1.tif")) is None
+    assert aerial_words(tmp_path / "scan") is None
+    # Where there are photos too, they are what is meant.
+    utm_raster(tmp_path / "walk" / "map.tif", size=32)
+    assert aerial_words(tmp_path / "walk") is None
+    assert aerial_words(tmp_path / "none") is None
+    assert aerial_words(tmp_path / "none.tif") is None
+    (tmp_path / "text.tif").write_text("no TIFF")
+    assert aerial_words(tmp_path / "text.tif") is None
+    (tmp_path / "empty").mkdir()
+    assert aerial_words(tmp_path / "empty") is None
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    assert aerial_words(tmp_path) is None

@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sightline.errors import (
+    AerialError,
+    AerialOutsideError,
+    AerialUnreadableError,
+    OutputError,
+    UsageError,
+)
+from sightline.imagery.aerial import open_aerial
+from sightline.imagery.aerial.tile_pyramid import TileKey
+from sightline.imagery.aerial.tile_server import TileServer, default_cache
+
+from .rasters import bilinear_at, places_of
+from .tiles import (
+    ACROSS,
+    LEVELS,
+    PX,
+    SHEET,
+    ZOOM,
+    middle,
+    pixels_of,
+    tiles,
+    write_folder,
+    write_mbtiles,
+    write_pmtiles,
+)
+
+FORMS: dict[str, Callable[[Path], str]] = {
+    "folder": lambda path: str(write_folder(path / "tiles")),
+    "template": lambda path: f"{write_folder(path / 'x')}/{{z}}/{{x}}/{{y}}.png",
+    "tms": lambda path: f"{write_folder(path / 'tms', tms=True)}/{{z}}/{{x}}/{{-y}}.png",
+    "mbtiles": lambda path: str(write_mbtiles(path / "a.mbtiles", format="png")),
+    "pmtiles": lambda path: str(write_pmtiles(path / "a.pmtiles")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_tiles_shows_the_same(tmp_path: Path, form: str) -> None:
+    source = open_aerial(FORMS[form](tmp_path))
+    here, size, patch_m = middle(), 80, 60.0
+    patch = source.patch(here, patch_m, size)
+    places = places_of(here, patch_m, size).reshape(-1, 2)
+    expected = bilinear_at(SHEET, pixels_of(places))
+    assert patch.valid.all()
+    assert np.abs(patch.pixels.reshape(-1, 3) - expected).max() <= 1
+    assert source.bounds.contains([here]).all()
+    assert source.footprint.contains([here]).all()
+    assert not source.footprint.contains([(here[0] + 1, here[1])]).any()
+    # Larger than the tiles: what lies beyond them is not valid.
+    width_m = ACROSS * PX * source.native_metres_per_pixel
+    wide = source.patch(here, 2.0 * width_m, 64)
+    assert wide.share_valid == pytest.approx(0.25, abs=0.02)
+    again = open_aerial(source.location, **source.options)
+    assert np.array_equal(again.patch(here, patch_m, size).pixels, patch.pixels)
+    source.close()
+    assert np.array_equal(source.patch(here, patch_m, size).pixels, patch.pixels)
+
+
+@pytest.mark.parametrize("form", ["folder", "mbtiles", "pmtiles"])
+@pytest.mark.parametrize("shrink", [2.0, 3.0, 6.0])
+def test_coarser_levels_serve_larger_patches(tmp_path: Path, form: str, shrink: float) -> None:
+    source = open_aerial(FORMS[form](tmp_path))
+    size = 20
+    patch_m = size * source.native_metres_per_pixel * shrink
+    here, fine = middle(), 12
+    where = pixels_of(places_of(here, patch_m, size * fine).reshape(-1, 2)).astype(int)
+    samples = SHEET[:, where[:, 1], where[:, 0]].T.reshape(size, fine, size, fine, 3)
+    patch = source.patch(here, patch_m, size)
+    error = patch.pixels - samples.mean(axis=(1, 3))
+    assert abs(error.mean()) < 0.5
+    assert np.sqrt((error**2).mean()) < 0.45 * samples.mean(axis=(1, 3)).std()
+
+
+def test_levels_that_do_not_cover_are_not_used(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    one = next(iter((root / str(ZOOM - 1)).rglob("*.png")))
+    one.unlink()
+    source = open_aerial(root)
+    assert source.patch(middle(), 8.0 * PX * source.native_metres_per_pixel / 4, 16).valid.all()
+
+
+def test_a_missing_tile_is_not_valid(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    key = min(k for k in tiles() if k[0] == ZOOM)
+    (root / "/".join(map(str, key))).with_suffix(".png").unlink()
+    source = open_aerial(root)
+    width_m = ACROSS * PX * source.native_metres_per_pixel
+    patch = source.patch(middle(), 0.98 * width_m, ACROSS * PX)
+    assert patch.share_valid == pytest.approx(15 / 16, abs=0.01)
+    assert not patch.valid[10:50, 10:50].any()
+
+
+def test_transparent_pixels_are_not_valid(tmp_path: Path) -> None:
+    from PIL import Image
+
+    root = write_folder(tmp_path / "tiles")
+    for path in root.rglob("*.png"):
+        rgba = np.asarray(Image.open(path).convert("RGBA")).copy()
+        rgba[: PX // 2, :, 3] = 0
+        Image.fromarray(rgba).save(path)
+    source = open_aerial(root)
+    for pixel in (1.0, 3.0):
+        size = round(2 * PX / pixel)
+        patch = source.patch(middle(), size * pixel * source.native_metres_per_pixel, size)
+        assert patch.share_valid == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("form", ["folder", "mbtiles", "pmtiles"])
+def test_zoom_levels(tmp_path: Path, form: str) -> None:
+    location = FORMS[form](tmp_path)
+    coarse = open_aerial(location, zoom=ZOOM - 1)
+    fine = open_aerial(location)
+    assert coarse.native_metres_per_pixel == pytest.approx(2 * fine.native_metres_per_pixel)
+    assert coarse.options["zoom"] == ZOOM - 1
+    with pytest.raises(AerialOutsideError, match="has no tiles of zoom level 19") as raised:
+        open_aerial(location, zoom=19)
+    assert f"{ZOOM - LEVELS + 1} to {ZOOM}" in raised.value.message
+    with pytest.raises(UsageError, match="zoom must be from 0 to 24"):
+        open_aerial(location, zoom=30)
+
+
+def test_a_level_between_that_is_missing(tmp_path: Path) -> None:
+    import shutil
+
+    root = write_folder(tmp_path / "tiles")
+    shutil.rmtree(root / str(ZOOM - 1))
+    with pytest.raises(AerialOutsideError, match=f"zoom level {ZOOM - 1}"):
+        open_aerial(root, zoom=ZOOM - 1)
+    shutil.rmtree(root / str(ZOOM - 2))
+    with pytest.raises(AerialOutsideError, match="no zoom level coarse enough"):
+        open_aerial(root).patch(middle(), 100_000.0, 10)
+
+
+def test_a_damaged_tile(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    (one, *_, last) = sorted((root / str(ZOOM)).rglob("*.png"))
+    last.write_bytes(last.read_bytes()[:200])
+    source = open_aerial(root)
+    width_m = ACROSS * PX * source.native_metres_per_pixel
+    with pytest.raises(AerialUnreadableError, match=f"Tile {ZOOM}/") as raised:
+        source.patch(middle(), width_m, ACROSS * PX)
+    assert last.parent.name in raised.value.message
+    last.write_bytes(b"<html>")
+    with pytest.raises(AerialUnreadableError, match="no PNG"):
+        open_aerial(root).patch(middle(), width_m, ACROSS * PX)
+    one.write_bytes(last.read_bytes())
+    with pytest.raises(AerialUnreadableError, match="no PNG"):
+        open_aerial(root)
+
+
+@pytest.mark.parametrize(("size", "said"), [((PX, PX * 2), "64 × 128"), ((32, 32), "32 pixels")])
+def test_tiles_of_another_size(tmp_path: Path, size: tuple[int, int], said: str) -> None:
+    from PIL import Image
+
+    root = write_folder(tmp_path / "tiles")
+    last = max((root / str(ZOOM)).rglob("*.png"))
+    Image.new("RGB", size).save(last)
+    source = open_aerial(root)
+    with pytest.raises(AerialUnreadableError, match=said):
+        source.patch(middle(), ACROSS * PX * source.native_metres_per_pixel, ACROSS * PX)
+
+
+def test_tiles_that_cannot_be_read(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    last = max((root / str(ZOOM)).rglob("*.png"))
+    last.unlink()
+    last.mkdir()
+    source = open_aerial(root)
+    with pytest.raises(AerialUnreadableError, match="cannot be read"):
+        source.patch(middle(), ACROSS * PX * source.native_metres_per_pixel, ACROSS * PX)
+
+
+@pytest.mark.parametrize("template", ["{z}/{x}/{y}.png", "none/{z}-{x}-{y}.png"])
+def test_no_tile_of_that_name(tmp_path: Path, template: str) -> None:
+    (tmp_path / "17").mkdir()
+    with pytest.raises(AerialUnreadableError, match="no tile"):
+        open_aerial(tmp_path / template)
+
+
+def test_names_and_attributions(tmp_path: Path) -> None:
+    said = write_mbtiles(tmp_path / "a.mbtiles", attribution="<b>NAIP</b>  2020", format="png")
+    assert open_aerial(said).attribution == "NAIP 2020"
+    assert open_aerial(said, attribution="mine", licence="CC0").attribution == "mine"
+    packed = open_aerial(write_pmtiles(tmp_path / "b.pmtiles"))
+    assert packed.attribution == "&copy; The makers"
+    assert packed.name == "b"
+    assert packed.licence is None
+    assert packed.revision[0] == (tmp_path / "b.pmtiles").stat().st_size
+    folder = open_aerial(f"{write_folder(tmp_path / 'town')}/{{z}}/{{x}}/{{y}}.png", name="mine")
+    assert folder.name == "mine"
+    assert open_aerial(f"{tmp_path}/town/{{z}}/{{x}}/{{y}}.png").name == "town"
+    assert folder.revision == (21, 0)
+
+
+def test_archives_that_are_none(tmp_path: Path) -> None:
+    text = tmp_path / "a.mbtiles"
+    text.write_text("no database at all, but longer than a header would be")
+    with pytest.raises(AerialUnreadableError, match="as MBTiles"):
+        open_aerial(text)
+    empty = tmp_path / "b.mbtiles"
+    with sqlite3.connect(empty) as file:
+        file.execute("CREATE TABLE tiles (zoom_level, tile_column, tile_row, tile_data)")
+    file.close()
+    with pytest.raises(AerialUnreadableError, match="holds no tile"):
+        open_aerial(empty)
+    with pytest.raises(AerialError, match="vector tiles"):
+        open_aerial(write_mbtiles(tmp_path / "c.mbtiles", format="pbf"))
+    for number, content in enumerate((b"", b"text" * 100, b"PMTiles\x02" + b"\0" * 200)):
+        path = tmp_path / f"{number}.pmtiles"
+        path.write_bytes(content)
+        with pytest.raises(AerialUnreadableError, match="as PMTiles"):
+            open_aerial(path)
+    from pmtiles.tile import TileType
+
+    with pytest.raises(AerialError, match="MVT"):
+        open_aerial(write_pmtiles(tmp_path / "v.pmtiles", tile_type=TileType.MVT))
+    nowhere = write_pmtiles(tmp_path / "n.pmtiles", min_lat_e7=0, max_lat_e7=0)
+    with pytest.raises(AerialUnreadableError, match="states no area"):
+        open_aerial(nowhere)
+    cut = write_pmtiles(tmp_path / "cut.pmtiles")
+    cut.write_bytes(cut.read_bytes()[:150])
+    with pytest.raises(AerialUnreadableError, match="as PMTiles"):
+        open_aerial(cut)
+
+
+def test_packed_tiles_of_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gzip
+
+    from pmtiles.tile import Compression
+
+    from . import tiles as made
+
+    plain = tiles()
+    monkeypatch.setattr(made, "tiles", lambda: {k: gzip.compress(v) for k, v in plain.items()})
+    path = write_pmtiles(tmp_path / "a.pmtiles", tile_compression=Compression.GZIP)
+    assert open_aerial(path).patch(middle(), 20.0, 20).valid.all()
+
+
+class Server:
+    """A tile server on this machine that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.agents: set[str] = set()
+        self.most_at_once = 0
+        self.answers: list[int] = []
+        self.body: bytes | None = None
+        self._now = 0
+        self._lock = threading.Lock()
+        held = {f"/{z}/{x}/{y}.png": data for (z, x, y), data in tiles().items()}
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with server._lock:
+                    server._now += 1
+                    server.most_at_once = max(server.most_at_once, server._now)
+                    server.asked.append(self.path)
+                    server.agents.add(self.headers["User-Agent"])
+                    status = server.answers.pop(0) if server.answers else 200
+                data = held.get(self.path) if server.body is None else server.body
+                if status == 200 and data is None:
+                    status = 404
+                # Before the answer: the client may be back before this thread goes on.
+                with server._lock:
+                    server._now -= 1
+                self.send_response(status)
+                if status in (429, 503):
+                    self.send_header("Retry-After", "0.01" if status == 429 else "soon")
+                self.end_headers()
+                if status == 200:
+                    self.wfile.write(data)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._http.server_port}"
+        self._thread = threading.Thread(target=self._http.serve_forever)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.stop()
+
+
+def test_a_server_is_asked_only_when_allowed_and_only_once(server: Server, tmp_path: Path) -> None:
+    address = f"{server.address}/{{z}}/{{x}}/{{y}}.png"
+    with pytest.raises(AerialError, match="network") as raised:
+        open_aerial(address, zoom=ZOOM, attribution="me")
+    assert "--allow-network" in raised.value.hint
+    assert not server.asked
+    with pytest.raises(UsageError, match="attribution"):
+        open_aerial(address, zoom=ZOOM, allow_network=True)
+    with pytest.raises(UsageError, match="zoom level"):
+        open_aerial(address, attribution="me", allow_network=True)
+    with pytest.raises(UsageError, match="from 0 to 24"):
+        open_aerial(address, zoom=40, attribution="me", allow_network=True)
+    assert not server.asked
+    south, west = middle()
+    box = (south - 0.002, west - 0.001, south + 0.002, west + 0.001)
+    settings = {"attribution": "me", "allow_network": True, "cache": tmp_path, "bounds": box}
+    here = middle()
+    source = open_aerial(address, zoom=ZOOM, **settings)
+    assert source.bounds.north == box[2]
+    assert source.options == {"zoom": ZOOM, "bounds": list(box)}
+    patch = source.patch(here, 30.0, 40)
+    expected = bilinear_at(SHEET, pixels_of(places_of(here, 30.0, 40).reshape(-1, 2)))
+    assert np.abs(patch.pixels.reshape(-1, 3) - expected).max() <= 1
+    count = len(server.asked)
+    assert count == len(set(server.asked))
+    assert server.agents == {next(iter(server.agents))}
+    assert next(iter(server.agents)).startswith("sightline/")
+    again = open_aerial(address, zoom=ZOOM, **settings)
+    assert np.array_equal(again.patch(here, 30.0, 40).pixels, patch.pixels)
+    assert len(server.asked) == count
+    # What is not there is asked for once too.
+    nothing = again.patch((here[0] + 0.1, here[1]), 30.0, 10)
+    assert not nothing.valid.any()
+    count = len(server.asked)
+    open_aerial(address, zoom=ZOOM, **settings).patch((here[0] + 0.1, here[1]), 30.0, 10)
+    assert len(server.asked) == count
+    assert source.name == server.address.removeprefix("http://")
+    assert source.revision == (0, 0)
+
+
+def test_a_busy_server_is_given_time(server: Server, tmp_path: Path) -> None:
+    store = TileServer(
+        f"{server.address}/{{z}}/{{x}}/{{y}}.png", (0, ZOOM), cache=tmp_path, first_wait_s=0.01
+    )
+    key = TileKey(*next(iter(tiles())))
+    server.answers = [429, 503]
+    assert store.read(key) == tiles()[key]
+    assert len(server.asked) == 3
+    server.answers = [503] * 4
+    with pytest.raises(AerialError, match="503"):
+        store.read(TileKey(1, 0, 0))
+    server.answers = [403]
+    with pytest.raises(AerialError, match="403"):
+        store.read(TileKey(1, 0, 1))
+    server.body = b"x" * (17 << 20)
+    with pytest.raises(AerialError, match="more than"):
+        store.read(TileKey(1, 1, 1))
+    store.close()
+
+
+def test_no_more_than_two_connections(server: Server, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    store = TileServer(f"{server.address}/{{z}}/{{x}}/{{y}}.png", (0, ZOOM), cache=tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda k: store.read(TileKey(*k)), tiles()))
+    assert found == list(tiles().values())
+    assert server.most_at_once <= 2
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    store = TileServer(
+        "http://127.0.0.1:9/{z}/{x}/{y}.png", (0, 3), cache=tmp_path, first_wait_s=0.001
+    )
+    with pytest.raises(AerialError, match="cannot be fetched"):
+        store.read(TileKey(1, 0, 0))
+    with pytest.raises(UsageError, match="http or https only"):
+        TileServer("ftp://example.org/{z}/{x}/{y}.png", (0, 3))
+
+
+def test_a_cache_that_cannot_be_read(tmp_path: Path) -> None:
+    store = TileServer("http://127.0.0.1:9/{z}/{x}/{y}.png", (0, 3), cache=tmp_path)
+    (store._cache / "1" / "0" / "0").mkdir(parents=True)
+    with pytest.raises(OutputError, match="tile cache"):
+        store.read(TileKey(1, 0, 0))
+
+
+def test_where_fetched_tiles_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache() == tmp_path / "sightline" / "tiles"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_cache().parts[-3:] == (".cache", "sightline", "tiles")
+
+
+def test_only_so_many_tiles_are_kept(tmp_path: Path) -> None:
+    source = open_aerial(write_folder(tmp_path / "tiles"))
+    source.raster._most_kept = 2
+    width_m = ACROSS * PX * source.native_metres_per_pixel
+    assert source.patch(middle(), 0.9 * width_m, ACROSS * PX).valid.all()
+    assert len(source.raster._kept) == 2

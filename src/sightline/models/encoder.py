@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from sightline.models.network import EncoderNetwork
 from sightline.models.protocol import Pixels, Vectors, View
 from sightline.models.runtimes import Choice, Precision, RuntimeName, choose
 from sightline.models.settings import EncoderSettings
+from sightline.models.weights import state_digest
 from sightline.models.whitening import FeatureStatistics, WhiteningSettings
 
 # Raised whenever this code would turn the same settings and weights into other vectors.
@@ -63,7 +63,7 @@ class TorchEncoder:
         runtime: RuntimeName = "auto",
         threads: int | None = None,
     ) -> None:
-        _check_choices(device, precision, runtime)
+        check_choices(device, precision, runtime)
         self.settings = settings
         self._name = name
         self._whitening = whitening
@@ -109,9 +109,24 @@ class TorchEncoder:
         return preprocess.view_count(self.settings.views)
 
     @property
+    def branches(self) -> frozenset[View]:
+        """Ground photos only."""
+        return frozenset(("ground",))
+
+    @property
+    def aerial_turns(self) -> int:
+        """1: it encodes no aerial patches."""
+        return 1
+
+    @property
     def decode_size(self) -> tuple[int, int]:
         """(height, width) in pixels that a decoder must not go below."""
         return preprocess.decode_size(self.settings.preprocessing, self.settings.views)
+
+    def decode_size_of(self, view: View) -> tuple[int, int]:
+        """As :attr:`decode_size`; raises EncoderError unless the view is ``ground``."""
+        self._require_ground(view)
+        return self.decode_size
 
     @property
     def whitening(self) -> WhiteningSettings | None:
@@ -141,18 +156,20 @@ class TorchEncoder:
                 )
             return self._choice
 
-    def prepare(self, pixels: Pixels) -> Pixels:
+    def prepare(self, pixels: Pixels, view: View = "ground") -> Pixels:
         """Cut and resize one photo; thread-safe.
 
         Args:
             pixels: uint8 RGB (h, w, 3).
+            view: ``ground``; this encoder has one branch.
 
         Returns:
             uint8 (views, h', w', 3).
 
         Raises:
-            EncoderError: Not such an array.
+            EncoderError: Not such an array, or a view it does not have.
         """
+        self._require_ground(view)
         return preprocess.prepare(pixels, self.settings.preprocessing, self.settings.views)
 
     def encode_prepared(self, batch: Pixels, view: View = "ground") -> Vectors:
@@ -171,11 +188,7 @@ class TorchEncoder:
             EncoderError: Wrong shape or type, or a view it does not have.
             VectorError: The network returned NaN, infinity or a zero vector.
         """
-        if view != "ground":
-            raise EncoderError(
-                f"{self.name} encodes ground photos only. Got the view {view!r}.",
-                hint="Use a two-view model for aerial imagery.",
-            )
+        self._require_ground(view)
         given = np.asarray(batch)
         expected = (self.views, *self.settings.preprocessing.size, 3)
         if given.dtype != np.uint8 or given.shape[1:] != expected:
@@ -198,7 +211,7 @@ class TorchEncoder:
         size = self.settings.preprocessing.size
         prepared = np.zeros((len(images), self.views, *size, 3), dtype=np.uint8)
         for row, pixels in zip(prepared, images, strict=True):
-            row[:] = self.prepare(pixels)
+            row[:] = self.prepare(pixels, view)
         return self.encode_prepared(prepared, view)
 
     def encode(self, images: Sequence[Pixels], view: View = "ground") -> Vectors:
@@ -219,8 +232,16 @@ class TorchEncoder:
             "computes": None if self._choice is None else self._choice.to_json(),
         }
 
+    def _require_ground(self, view: View) -> None:
+        if view != "ground":
+            raise EncoderError(
+                f"{self.name} encodes ground photos only. Got the view {view!r}.",
+                hint="Use a two-view model for aerial imagery.",
+            )
 
-def _check_choices(device: str, precision: str, runtime: str) -> None:
+
+def check_choices(device: str, precision: str, runtime: str) -> None:
+    """Refuse a device, precision or runtime that there is not; raises UsageError."""
     for name, value, choices in (
         ("precision", precision, ("auto", "float32", "bfloat16")),
         ("runtime", runtime, ("auto", "torch", "openvino")),
@@ -265,12 +286,4 @@ def _unit_mean(cells: NDArray[np.float32]) -> NDArray[np.float32]:
 def _fingerprint(backbone: CutBackbone, settings: EncoderSettings) -> str:
     """SHA-256 over the settings and the weights' values, whatever file they came from."""
     document = json.dumps(settings.to_json(), sort_keys=True, default=list)
-    digest = hashlib.sha256(f"{_FINGERPRINT_SCHEMA}\n{document}\n".encode())
-    for key, tensor in sorted(backbone.network.state_dict().items()):
-        # How long it was trained is stored beside a batch norm and changes no vector.
-        if key.endswith("num_batches_tracked"):
-            continue
-        values = tensor.detach().cpu().float().contiguous().numpy().astype("<f4")
-        digest.update(f"{key} {values.shape}\n".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
+    return state_digest(f"{_FINGERPRINT_SCHEMA}\n{document}\n", backbone.network.state_dict())

@@ -7,16 +7,18 @@ that a torch network, an ONNX file or a service on another machine can stand beh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.models.whitening import FeatureStatistics, WhiteningSettings
 
-View = Literal["ground", "aerial"]
-Pixels = NDArray[np.uint8]
-Vectors = NDArray[np.float32]
+View: TypeAlias = Literal["ground", "aerial"]
+Heading: TypeAlias = Literal["known", "unknown", "aligned"]
+Pixels: TypeAlias = NDArray[np.uint8]
+Vectors: TypeAlias = NDArray[np.float32]
 
 
 @runtime_checkable
@@ -44,8 +46,19 @@ class Encoder(Protocol):
         """R of the r x r cells; 1 when the encoder has a global vector only."""
 
     @property
+    def branches(self) -> frozenset[View]:
+        """What it can encode: ground photos, and aerial patches if it is a cross-view model."""
+
+    @property
+    def aerial_turns(self) -> int:
+        """Rows t that one aerial patch becomes; 1 unless it is stored under several turns."""
+
+    @property
     def decode_size(self) -> tuple[int, int]:
         """(height, width) in pixels that a decoder must not go below; larger is shrunk later."""
+
+    def decode_size_of(self, view: View) -> tuple[int, int]:
+        """As :attr:`decode_size`, for one view; raises EncoderError for a view it lacks."""
 
     @property
     def whitening(self) -> WhiteningSettings | None:
@@ -55,14 +68,18 @@ class Encoder(Protocol):
     def sample(self) -> FeatureStatistics | None:
         """Statistics of the bundle's own sample of photos, mixed into an atlas's whitening."""
 
-    def prepare(self, pixels: Pixels) -> Pixels:
-        """Resize and crop one photo on the CPU; thread-safe.
+    def prepare(self, pixels: Pixels, view: View = "ground") -> Pixels:
+        """Resize and crop one photo or patch on the CPU; thread-safe.
 
         Args:
             pixels: uint8 RGB (h, w, 3).
+            view: What it is.
 
         Returns:
             uint8 (views, h', w', 3), the encoder's input before normalisation.
+
+        Raises:
+            EncoderError: Not such an array, or a view that the encoder lacks.
         """
 
     def encode_prepared(self, batch: Pixels, view: View = "ground") -> Vectors:
@@ -73,17 +90,86 @@ class Encoder(Protocol):
             view: Which branch of a two-view model.
 
         Returns:
-            float32 (n, regions * regions, d); the mean over axis 1 has unit length.
+            float32 (n, regions * regions, d), or (n * aerial_turns, regions * regions, d) for
+            aerial patches: all turns of the first patch, then those of the second. The mean over
+            axis 1 has unit length.
 
         Raises:
+            EncoderError: Wrong shape or type, or a view it lacks.
             VectorError: The network returned NaN, infinity or a zero vector.
         """
 
     def encode_regions(self, images: Sequence[Pixels], view: View = "ground") -> Vectors:
-        """Prepare and encode: uint8 RGB images in, float32 (n, regions * regions, d) out."""
+        """Prepare and encode: uint8 RGB images in, what :meth:`encode_prepared` returns out."""
 
     def encode(self, images: Sequence[Pixels], view: View = "ground") -> Vectors:
-        """Global vectors only: float32 (n, d), unit length."""
+        """Global vectors only: float32 (n, d), unit length; (n * aerial_turns, d) for patches."""
 
     def describe(self) -> Mapping[str, object]:
         """What an atlas records about its encoder: name, architecture, licence, input size, …."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroundQueries:
+    """Photos as what an atlas of aerial patches is asked.
+
+    A patch fits a photo as well as the best of the photo's queries fits the best of the patch's
+    rows. The pair that fits tells the heading: that of the query, plus ``turn_degrees`` for each
+    turn of the row.
+
+    Attributes:
+        vectors: float32 (n, s, d), s queries for each of n photos, unit length.
+        headings: float64 (n, s), the bearing of the photo's centre column in [0, 360) if a row of
+            turn 0 fits; NaN where the model has nothing to say of it.
+        turns: int (s,), the only turn of a row that the query may be compared with; -1 for any.
+        scales: float32 (n, s): inner products times these are scores in [-1, 1].
+        turn_degrees: How far one turn of a row turns the heading.
+    """
+
+    vectors: Vectors
+    headings: NDArray[np.float64]
+    turns: NDArray[np.int64]
+    scales: NDArray[np.float32]
+    turn_degrees: float
+
+
+@runtime_checkable
+class CrossViewEncoder(Encoder, Protocol):
+    """An encoder of two branches: photos ask, aerial patches answer.
+
+    Its vectors have no cells: ``regions`` is 1.
+    """
+
+    @property
+    def geometry(self) -> str:
+        """What a ground photo shows: ``panorama``, ``perspective:FOV`` or ``crop:FOV``."""
+
+    @property
+    def fov_degrees(self) -> float:
+        """Horizontal field of view of a ground photo, in degrees."""
+
+    @property
+    def heading(self) -> Heading:
+        """Whether the network is told where photos look.
+
+        ``known``: it is; ``unknown``: it is not; ``aligned``: every photo's centre looks north.
+        """
+
+    @property
+    def patch_m(self) -> float | None:
+        """Side of the patches it was trained with, metres on the ground; None if unknown."""
+
+    def ground_queries(
+        self, batch: Pixels, heading_degrees: NDArray[np.float64] | None = None
+    ) -> GroundQueries:
+        """Encode photos as queries.
+
+        Args:
+            batch: uint8 (n, 1, h', w', 3) of :meth:`prepare`.
+            heading_degrees: (n,), bearings of the photos' centre columns in degrees clockwise from
+                north; None if they are unknown.
+
+        Raises:
+            EncoderError: Wrong shape or type, or a heading that this model cannot have.
+            VectorError: The network returned NaN, infinity or a zero vector.
+        """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
@@ -63,3 +66,24 @@ def check_state(network: nn.Module, tensors: dict[str, Tensor]) -> None:
             f"The weights do not fit {type(network).__name__}: {'; '.join(problems)}.",
             hint="Check the architecture and model_args of the config against the weights.",
         )
+
+
+def state_digest(heading: str, state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over a text and the values of weights, whatever file they came from.
+
+    Args:
+        heading: What else fixes a network's vectors.
+        state: The network's ``state_dict``.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256(heading.encode())
+    for key, tensor in sorted(state.items()):
+        # How long it was trained is stored beside a batch norm and changes no vector.
+        if key.endswith("num_batches_tracked"):
+            continue
+        values = tensor.detach().cpu().float().contiguous().numpy().astype("<f4")
+        digest.update(f"{key} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,321 @@
+"""What fixes a cross-view network besides its weights, and how it is read from JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self, cast, get_args
+
+import torch
+from torch import Tensor, nn
+
+from sightline.errors import BundleError, UsageError
+from sightline.models.architectures import Size, architecture, build_network
+from sightline.models.config import read_config
+from sightline.models.cross_view import CrossViewNetwork
+from sightline.models.feature_recombination import FeatureRecombination
+from sightline.models.protocol import Heading
+from sightline.models.settings import LARGEST_SIDE, Interpolation, is_number, read_keys
+from sightline.models.trunk import Trunk
+from sightline.models.view_geometry import Aerial, GroundGeometry, read_geometry
+
+MOST_TURNS = 16
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossViewPreprocessing:
+    """From pixels to a trunk's input; both views alike.
+
+    Args:
+        mean: Subtracted from channels in [0, 1]; None for the backbone's own.
+        std: Divides them afterwards; None for the backbone's own.
+        interpolation: Filter of the (always antialiased) resize.
+        resize: ``squeeze``: the whole picture to the input's size, whatever its proportions.
+        scaling: What bytes from 0 to 255 are mapped to first.
+    """
+
+    mean: Triple | None = None
+    std: Triple | None = None
+    interpolation: Interpolation = "bicubic"
+    resize: str = "squeeze"
+    scaling: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        for name, count in (("mean", 3), ("std", 3), ("scaling", 2)):
+            value = getattr(self, name)
+            if value is None and name != "scaling":
+                continue
+            _require(name, f"hold {count} numbers", value, ok=_numbers(value, count))
+            object.__setattr__(self, name, tuple(float(x) for x in value))
+        _require("std", "be above 0", self.std, ok=self.std is None or min(self.std) > 0)
+        _require("scaling", "be from 0 to 1", self.scaling, ok=self.scaling == (0.0, 1.0))
+        _require("resize", "be squeeze", self.resize, ok=self.resize == "squeeze")
+        known = get_args(Interpolation)
+        _require(
+            "interpolation",
+            f"be one of {', '.join(known)}",
+            self.interpolation,
+            ok=self.interpolation in known,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CrossViewSettings:
+    """A cross-view network without its weights. :meth:`of` fills in what was published.
+
+    Args:
+        architecture: Of :data:`sightline.models.architectures.ARCHITECTURES`.
+        ground: What photos show: ``panorama``, ``perspective:FOV`` or ``crop:FOV``.
+        backbone: timm's name.
+        ground_size: (height, width) of photos in pixels.
+        aerial_size: (height, width) of patches in pixels.
+        shared_weights: Whether both branches have the same weights.
+        model_args: Arguments of timm's constructor.
+        options: Every option of the head.
+        heading: ``known`` where the network is told where photos look, ``unknown`` where it is not,
+            ``aligned`` where the centre column of every photo looks north.
+        turns: Rows that a patch is stored as, each turned by that part of a region more: the
+            headings told apart are ``regions * turns``. Only for photos of unknown heading.
+        patch_m: Side of the patches it was trained with, metres on the ground; None if unknown.
+        preprocessing: Normalisation and resize.
+
+    Raises:
+        BundleError: A value cannot be.
+    """
+
+    architecture: str
+    ground: str
+    backbone: str
+    ground_size: Size
+    aerial_size: Size
+    shared_weights: bool
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    heading: Heading = "aligned"
+    turns: int = 1
+    patch_m: float | None = None
+    preprocessing: CrossViewPreprocessing = field(default_factory=CrossViewPreprocessing)
+
+    def __post_init__(self) -> None:
+        for name in ("architecture", "ground", "backbone"):
+            value = getattr(self, name)
+            _require(name, "be a name", value, ok=isinstance(value, str) and bool(value))
+        for name in ("model_args", "options"):
+            value = getattr(self, name)
+            _require(name, "be a mapping", value, ok=isinstance(value, Mapping))
+            object.__setattr__(self, name, {key: _plain(item) for key, item in value.items()})
+        for name in ("ground_size", "aerial_size"):
+            value = getattr(self, name)
+            rule = f"be a height and a width from 1 to {LARGEST_SIDE} pixels"
+            _require(name, rule, value, ok=_is_size(value))
+            object.__setattr__(self, name, tuple(value))
+        _require(
+            "shared_weights",
+            "be true or false",
+            self.shared_weights,
+            ok=isinstance(self.shared_weights, bool),
+        )
+        headings = get_args(Heading)
+        _require(
+            "heading", f"be one of {', '.join(headings)}", self.heading, ok=self.heading in headings
+        )
+        whole = isinstance(self.turns, int) and not isinstance(self.turns, bool)
+        allowed = MOST_TURNS if self.heading == "unknown" else 1
+        rule = f"be a whole number from 1 to {allowed} for photos of {self.heading} heading"
+        _require("turns", rule, self.turns, ok=whole and 1 <= self.turns <= allowed)
+        metres = self.patch_m
+        positive = metres is None or (is_number(metres) and metres > 0)
+        _require("patch_m", "be metres above 0, or nothing", metres, ok=positive)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        *,
+        ground: str,
+        backbone: str | None = None,
+        ground_size: Size | None = None,
+        aerial_size: Size | None = None,
+        shared_weights: bool | None = None,
+        model_args: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        heading: Heading = "aligned",
+        turns: int = 1,
+        patch_m: float | None = None,
+        preprocessing: CrossViewPreprocessing | None = None,
+    ) -> Self:
+        """An architecture of the table, with the published value of everything that is left out.
+
+        Raises:
+            UsageError: No such architecture.
+            BundleError: A value cannot be.
+        """
+        row = architecture(name)
+        return cls(
+            architecture=name,
+            ground=ground,
+            backbone=backbone or row.backbone,
+            ground_size=ground_size or row.ground_size,
+            aerial_size=aerial_size or row.aerial_size,
+            shared_weights=row.shared_weights if shared_weights is None else shared_weights,
+            model_args=model_args or {},
+            options={**row.options, **(options or {})},
+            heading=heading,
+            turns=turns,
+            patch_m=patch_m,
+            preprocessing=preprocessing or CrossViewPreprocessing(),
+        )
+
+    @property
+    def geometry(self) -> GroundGeometry:
+        """What photos show; raises UsageError if ``ground`` is no geometry of the ground."""
+        geometry = read_geometry(self.ground)
+        if isinstance(geometry, Aerial):
+            raise UsageError(
+                "The ground branch must see a panorama or a perspective. Got aerial.",
+                hint="Write panorama, perspective:FOV or crop:FOV.",
+            )
+        return geometry
+
+    def started_from(self, weights: str | Path) -> Self:
+        """The same, as it has to be for a backbone's weights in a local file.
+
+        Args:
+            weights: A safetensors file with its ``config.json`` beside it, whose arguments and
+                normalisation are taken over.
+
+        Raises:
+            BundleError: No such config.
+        """
+        config = read_config(Path(weights).parent / "config.json")
+        return replace(
+            self,
+            model_args={**config.model_args, **self.model_args},
+            preprocessing=replace(
+                self.preprocessing,
+                mean=cast("Triple", tuple(config.preprocessing.mean)),
+                std=cast("Triple", tuple(config.preprocessing.std)),
+            ),
+        )
+
+    def build(self, weights: str | Path | None = None) -> CrossViewNetwork:
+        """The network: random weights, or backbones from a local file.
+
+        Args:
+            weights: A safetensors file with its ``config.json`` beside it, for the backbones. The
+                settings must be those of :meth:`started_from` to be saved with the network.
+
+        Raises:
+            UsageError: No such architecture, geometry or option, branches that cannot share
+                weights, or a heading or turns that the head has no use of.
+            BundleError: No such backbone, size or weights.
+        """
+        network = build_network(
+            self.architecture,
+            ground=self.geometry,
+            ground_size=self.ground_size,
+            aerial_size=self.aerial_size,
+            backbone=self.backbone,
+            shared_weights=self.shared_weights,
+            model_args=self.model_args,
+            weights=weights,
+            options=self.options,
+        )
+        if not can_turn(network) and (self.heading == "known" or self.turns > 1):
+            what = "a known heading" if self.heading == "known" else f"{self.turns} turns"
+            raise UsageError(
+                f"The architecture {self.architecture} on {self.ground} has no use of {what}.",
+                hint="Use recombination with the option split='area', or photos that are aligned.",
+            )
+        if weights is None:
+            _normalise_as(network, self.preprocessing)
+        return network
+
+    def to_json(self) -> dict[str, Any]:
+        """A mapping of plain values that :meth:`from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: object) -> Self:
+        """Check and read what :meth:`to_json` wrote.
+
+        Raises:
+            BundleError: A key is unknown or missing, or a value cannot be.
+        """
+        values = read_keys(document, cls, "cross_view")
+        if "preprocessing" in values:
+            inner = read_keys(
+                values["preprocessing"], CrossViewPreprocessing, "cross_view.preprocessing"
+            )
+            values["preprocessing"] = CrossViewPreprocessing(**inner)
+        return cls(**values)
+
+
+def can_turn(network: CrossViewNetwork) -> bool:
+    """Whether the regions of its vectors stand for directions that can be turned."""
+    return network.tail is None and all(
+        isinstance(head, FeatureRecombination) and head.split == "area"
+        for head in network.heads.values()
+    )
+
+
+def normalisation_of(network: CrossViewNetwork) -> tuple[Triple, Triple]:
+    """Mean and standard deviation that a network's trunks apply.
+
+    Raises:
+        BundleError: Its trunks differ.
+    """
+    found = {
+        (_triple(trunk.mean), _triple(trunk.std)): None
+        for trunk in cast("list[Trunk]", list(network.trunks.values()))
+    }
+    if len(found) > 1:
+        raise BundleError(
+            f"Both views must be normalised alike. Got {list(found)}.",
+            hint="Start both backbones from the same weights.",
+        )
+    return next(iter(found))
+
+
+def _triple(values: Tensor) -> Triple:
+    # Through the shortest text of a float32: 0.485, not 0.48500001430511475.
+    return cast("Triple", tuple(float(str(x)) for x in values.detach().cpu().numpy().ravel()))
+
+
+def _normalise_as(network: CrossViewNetwork, preprocessing: CrossViewPreprocessing) -> None:
+    for trunk in network.trunks.values():
+        for name in ("mean", "std"):
+            wanted = getattr(preprocessing, name)
+            if wanted is not None:
+                _buffer(trunk, name).copy_(torch.tensor(wanted).view(1, 3, 1, 1))
+
+
+def _buffer(module: nn.Module, name: str) -> Tensor:
+    return module.get_buffer(name)
+
+
+def _require(name: str, rule: str, value: object, *, ok: bool) -> None:
+    if not ok:
+        raise BundleError(
+            f"The cross-view setting {name!r} must {rule}. Got {value!r}.",
+            hint="Correct it and save the bundle again.",
+        )
+
+
+def _numbers(value: object, count: int) -> bool:
+    right = isinstance(value, (list, tuple)) and len(value) == count
+    return right and all(is_number(x) for x in cast("tuple[object, ...]", value))
+
+
+def _is_size(value: object) -> bool:
+    return _numbers(value, 2) and all(
+        isinstance(x, int) and 1 <= x <= LARGEST_SIDE for x in cast("tuple[object, ...]", value)
+    )
+
+
+def _plain(value: object) -> object:
+    """Lists as JSON gives them are tuples in the table of architectures."""
+    return tuple(_plain(item) for item in value) if isinstance(value, list) else value

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.errors import EvaluationError
 from sightline.evaluation.conventions import (
     PEERS,
     Native,
@@ -242,6 +243,7 @@ def evaluate_retrieval(
     context: Context | None = None,
     peers: Sequence[str] | Literal["all"] = (),
     progress: Progress | None = None,
+    ranks: Ranks | None = None,
 ) -> RetrievalResult:
     """Score a retrieval model in every way, and look for what would flatter it.
 
@@ -254,6 +256,9 @@ def evaluate_retrieval(
         context: What else is known: places, hashes, groups.
         peers: Whose conventions to apply too, by name, or ``"all"``.
         progress: Called with references done and all references, for each pass over them.
+        ranks: Made otherwise than by distances of vectors, such as under the turn that fits best;
+            for the same relevance. Vectors then serve for collapse, leaks and baselines alone, and
+            the settings must not ask both ways.
 
     Raises:
         EvaluationError: Arrays or settings that do not fit, or no such peer; names the array.
@@ -267,15 +272,18 @@ def evaluate_retrieval(
     groups = group_labels(context, relevance)
     bootstrapping, looking, shuffling = np.random.default_rng(settings.seed).spawn(3)
     several = bool((relevance.positives.lengths > 1).any())
-    ranks = rank(
-        asked,
-        given,
-        relevance,
-        distance=settings.distance,
-        every_positive=several or "university1652" in wanted,
-        device=settings.device,
-        progress=progress,
-    )
+    if ranks is None:
+        ranks = rank(
+            asked,
+            given,
+            relevance,
+            distance=settings.distance,
+            every_positive=several or "university1652" in wanted,
+            device=settings.device,
+            progress=progress,
+        )
+    else:
+        _require_ranks_fit(ranks, relevance, settings)
     forward = _scores(ranks, relevance, settings, groups, bootstrapping)
     backward = None
     if settings.both_ways:
@@ -312,6 +320,20 @@ def evaluate_retrieval(
             *context.notes,
         ],
     )
+
+
+def _require_ranks_fit(ranks: Ranks, relevance: Relevance, settings: RetrievalSettings) -> None:
+    if ranks.queries != relevance.queries or ranks.references != relevance.references:
+        raise EvaluationError(
+            f"ranks are of {ranks.queries} queries and {ranks.references} references, and the "
+            f"positives speak of {relevance.queries} and {relevance.references}.",
+            hint="Rank by the same relevance.",
+        )
+    if settings.both_ways:
+        raise EvaluationError(
+            "ranks that were made otherwise say nothing of references that ask.",
+            hint="Set both_ways=False.",
+        )
 
 
 def _scores(

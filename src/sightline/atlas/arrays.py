@@ -87,6 +87,9 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 def load_array(path: Path) -> NDArray[Any]:
     """Map one ``.npy`` file for reading; raises OSError or ValueError."""
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except EOFError as error:
+        raise ValueError(f"{path.name} is empty") from error
     # A memmap object costs tens of microseconds per slice; a plain view of it costs none.
     return np.asarray(array)

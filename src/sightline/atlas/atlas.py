@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sightline.atlas.card import Kind
 from sightline.atlas.derived import Derived, open_current
 from sightline.atlas.exact import Rows
-from sightline.atlas.matches import Matches
+from sightline.atlas.matches import Matches, SearchWay
 from sightline.atlas.query import (
     checked_count,
     checked_vectors,
@@ -26,12 +27,12 @@ from sightline.atlas.references import References
 from sightline.atlas.search import Request, Searcher
 from sightline.atlas.segment import temporary_segment
 from sightline.atlas.store import Store
+from sightline.atlas.structure import MeasuredStructure, StructureKind
+from sightline.atlas.structures import require_structure, structures_json
 from sightline.atlas.unrelated import UnrelatedScores, measure_unrelated
 from sightline.atlas.whiten import fit_store_whitening
 from sightline.errors import AtlasEmptyError, FingerprintError
 from sightline.geo.region import Region
-
-SearchWay = Literal["auto", "exact", "approximate"]
 
 
 @dataclass(eq=False)
@@ -48,6 +49,7 @@ class Atlas:
     _newer_rows: int
     _unrelated: UnrelatedScores | None = None
     _unrelated_known: bool = False
+    _structures: dict[StructureKind, MeasuredStructure] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     @classmethod
@@ -106,6 +108,21 @@ class Atlas:
         return self._store.card.fingerprint
 
     @property
+    def kind(self) -> Kind:
+        """``photos``, or ``aerial``: patches of aerial imagery."""
+        return self._store.card.kind
+
+    @property
+    def patch_m(self) -> float | None:
+        """Side of an aerial patch, metres on the ground; None for photos."""
+        return self._store.card.patch_m
+
+    @property
+    def stride_m(self) -> float | None:
+        """Metres between the middles of neighbouring aerial patches; None for photos."""
+        return self._store.card.stride_m
+
+    @property
     def null_similarity(self) -> float | None:
         """Score that one unrelated photo in twenty exceeds; None where nothing is unrelated.
 
@@ -121,6 +138,7 @@ class Atlas:
         unrelated = self._unrelated_scores()
         return {
             "path": str(self.path),
+            "kind": card.kind,
             "encoder": card.encoder,
             "fingerprint": card.fingerprint,
             "dimension": card.dimension,
@@ -132,6 +150,7 @@ class Atlas:
             "search": self._how(),
             "rows_newer_than_derived": self._newer_rows,
             "derived": None if derived is None else _without_files(derived),
+            "structures": {} if derived is None else structures_json(derived),
             "unrelated": None if unrelated is None else unrelated.to_json(),
         }
 
@@ -162,7 +181,8 @@ class Atlas:
             k: References per query; more than there are gives fewer, padded.
             fingerprint: Fingerprint of the encoder that made ``vectors``.
             mode: "exact" scans every row; "approximate" and "auto" use the accelerator where
-                there is one and its recall was measured, and scan small regions.
+                there is one and its recall was measured, and scan small regions; "tree" and "lsh"
+                use the structure of that kind, and scan regions.
             region: Only references inside it.
             cell: Only references inside this S2 cell (id, signed or unsigned); always exact.
             rerank: How many of the best candidates to compare by regions; 0 for none.
@@ -173,6 +193,7 @@ class Atlas:
 
         Raises:
             FingerprintError: The atlas belongs to another encoder.
+            AtlasError: The structure that ``mode`` names was not built.
             VectorError: Wrong shape, NaN, infinity or a zero vector; it names the row.
             AtlasEmptyError: No references, or none inside the region or cell.
             CellError: ``cell`` is no S2 cell id.
@@ -208,8 +229,15 @@ class Atlas:
             rerank=rerank,
             pool_m=pool_m,
             excluded=exclusions(references, len(queries), exclude_within_m, exclude_sha256),
+            structure=self._structure(mode) if mode in ("tree", "lsh") else None,
         )
         return self._searcher.search(queries, request)
+
+    def _structure(self, kind: StructureKind) -> MeasuredStructure:
+        with self._lock:
+            if kind not in self._structures:
+                self._structures[kind] = require_structure(self.path, self._derived, kind)
+            return self._structures[kind]
 
     def _unrelated_scores(self) -> UnrelatedScores | None:
         if self._derived is not None:

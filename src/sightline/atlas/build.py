@@ -10,10 +10,11 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sightline.atlas.card import CARD_NAME, ROWS_NAME, AtlasCard
+from sightline.atlas.card import CARD_NAME, ROWS_NAME, AtlasCard, Kind
 from sightline.atlas.intake import Intake
 from sightline.atlas.light import LIGHT_NAME, add_light
 from sightline.atlas.lock import LOCK_NAME, writer_lock
@@ -86,12 +87,12 @@ def build_atlas(
         BuildInterrupted: Ctrl-C; what was finished is committed.
     """
     folder = Path(out)
-    _check_folder(folder)
+    check_folder(folder)
     with writer_lock(folder):
-        remove_leftovers(folder)
-        store = _opened(folder, encoder, licence, description)
-        with suppress(OutputError):
-            store.clean()
+        card = partial(
+            new_card, folder, encoder, licence=licence, description=description, kind="photos"
+        )
+        store = open_or_create(folder, encoder, card, "photos")
         run = Run(store, encoder, batch, commit_rows, commit_seconds, progress)
         intake = Intake(encoder, run.catalogue, limits)
         report = run.over(records, intake, workers or os.cpu_count() or 1)
@@ -99,13 +100,24 @@ def build_atlas(
         store = run.writer.store
         if light and report.added:
             store = add_light(store, encoder)
-        if compact and (report.added or report.duplicates or report.replaced):
-            store = store.compact()
-            store.clean()
+        if compact:
+            put_in_order(store, report)
         return report
 
 
-def _check_folder(folder: Path) -> None:
+def put_in_order(store: Store, report: BuildReport) -> None:
+    """Order the rows by S2 id, if a run changed any, and drop what is old."""
+    if report.added or report.duplicates or report.replaced:
+        store.compact().clean()
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a place where no atlas can be made or grown.
+
+    Raises:
+        OutputError: It is a file.
+        AtlasError: It holds something else.
+    """
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -123,13 +135,39 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _opened(folder: Path, encoder: Encoder, licence: str | None, description: str | None) -> Store:
+def open_or_create(
+    folder: Path, encoder: Encoder, card: Callable[[], AtlasCard], kind: Kind
+) -> Store:
+    """Open an atlas for growing, or make it; the caller holds the lock.
+
+    Args:
+        folder: Its folder.
+        encoder: Whose vectors will be added.
+        card: Makes the card of a new atlas.
+        kind: What will be added.
+
+    Raises:
+        AtlasError: It is an atlas of the other kind.
+        FingerprintError: It was built with another encoder.
+        AtlasDamagedError: It cannot be opened.
+        OutputError: It cannot be written.
+    """
+    remove_leftovers(folder)
     try:
         store = Store.open(folder)
     except (AtlasNotFoundError, AtlasDamagedError):
         if (folder / CARD_NAME).exists():
             raise
-        return Store.create(folder, _new_card(folder, encoder, licence, description))
+        return Store.create(folder, card())
+    if store.card.kind != kind:
+        held, wanted = "photos", "aerial patches"
+        if kind == "photos":
+            held, wanted = wanted, held
+        raise AtlasError(
+            f"The atlas {str(folder)!r} is of {held}; {wanted} cannot be added to it.",
+            hint=f"Build another atlas for {wanted}.",
+            path=folder,
+        )
     if store.card.fingerprint != encoder.fingerprint:
         raise FingerprintError(
             f"The atlas {str(folder)!r} was built with {store.card.encoder} "
@@ -138,12 +176,17 @@ def _opened(folder: Path, encoder: Encoder, licence: str | None, description: st
             hint="Use that encoder, or build another atlas.",
             path=folder,
         )
+    with suppress(OutputError):
+        store.clean()
     return store
 
 
-def _new_card(
-    folder: Path, encoder: Encoder, licence: str | None, description: str | None
-) -> AtlasCard:
+def new_card(folder: Path, encoder: Encoder, **facts: Any) -> AtlasCard:
+    """Return the card of a new atlas, and write the encoder's sample beside it.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
     if encoder.sample is not None:
         write_bytes(folder / SAMPLE_NAME, statistics_to_bytes(encoder.sample))
     return AtlasCard(
@@ -155,9 +198,8 @@ def _new_card(
         sample=None if encoder.sample is None else SAMPLE_NAME,
         created_with=__version__,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        licence=licence,
-        description=description,
         encoder_details=dict(encoder.describe()),
+        **facts,
     )
 
 

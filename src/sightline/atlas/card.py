@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sightline.durable import write_json
 from sightline.errors import AtlasDamagedError, AtlasNotFoundError, AtlasVersionError
@@ -17,6 +17,9 @@ CARD_NAME = "atlas.json"
 ROWS_NAME = "rows.lance"
 SCHEMA = "sightline.atlas"
 SCHEMA_VERSION = 1
+
+Kind = Literal["photos", "aerial"]
+"""What an atlas holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class AtlasCard:
         licence: Licence of the whole collection, as its builder states it.
         description: Free text.
         encoder_details: What the encoder says of itself (``Encoder.describe``).
+        kind: ``photos``, or ``aerial``: patches of aerial imagery.
+        patch_m: Side of an aerial patch on the ground, in metres.
+        stride_m: Metres between the middles of neighbouring patches.
+        aerial_sources: By name, the imagery that patches were cut from: ``location``, ``options``
+            to open it with, ``revision``, ``attribution``, ``licence``.
     """
 
     encoder: str
@@ -50,6 +58,10 @@ class AtlasCard:
     licence: str | None = None
     description: str | None = None
     encoder_details: Mapping[str, object] = field(default_factory=dict)
+    kind: Kind = "photos"
+    patch_m: float | None = None
+    stride_m: float | None = None
+    aerial_sources: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def vector_length(self) -> int:
@@ -101,7 +113,15 @@ def _parse(path: Path, document: dict[str, Any]) -> AtlasCard:
         raise ValueError(f"dimension {card.dimension!r} and regions {card.regions!r} must be >= 1")
     if not (isinstance(card.fingerprint, str) and isinstance(card.encoder, str)):
         raise TypeError("encoder and fingerprint must be text")
+    if card.kind not in get_args(Kind):
+        raise ValueError(f"its kind is {card.kind!r}, not {' or '.join(get_args(Kind))}")
+    if card.kind == "aerial" and not (_is_side(card.patch_m) and _is_side(card.stride_m)):
+        raise ValueError(f"patch_m {card.patch_m!r} and stride_m {card.stride_m!r} must be > 0")
     return card
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _is_count(value: object) -> bool:

@@ -1,4 +1,7 @@
-"""Hand an atlas on: as a Parquet table, with or without vectors, or as GeoJSON points."""
+"""Hand an atlas on: as a Parquet table, with or without vectors, or as GeoJSON.
+
+In GeoJSON photos are points, and aerial patches the squares that they show.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 
 from sightline.atlas.store import Store
 from sightline.durable import whole_file
 from sightline.errors import UsageError
+from sightline.geo import planar
+from sightline.geo.coordinates import FloatArray
 
 _GEOJSON_SUFFIXES = (".geojson", ".json")
 _PARQUET_SUFFIXES = (".parquet", ".pq")
+# Nearer to a pole a square may hold it, which takes more than four corners to draw.
+_NEAR_POLE = 89.0
 
 
 def export(atlas: str | Path, out: str | Path, *, vectors: bool = True) -> int:
@@ -69,7 +78,10 @@ def export_parquet(atlas: str | Path, out: str | Path, *, vectors: bool = True) 
 
 
 def export_geojson(atlas: str | Path, out: str | Path) -> int:
-    """Write a GeoJSON FeatureCollection of points, longitude first as RFC 7946 has it.
+    """Write a GeoJSON FeatureCollection, longitude first as RFC 7946 has it.
+
+    Photos are points. Aerial patches are polygons, cut where they cross the antimeridian, with the
+    middle in the properties ``lat`` and ``lon``.
 
     Raises:
         OutputError: The file cannot be written; what was there before stays.
@@ -94,6 +106,19 @@ def _readable(name: str, column: pa.Array) -> pa.Array:
 
 
 def _feature(row: dict[str, Any]) -> dict[str, Any]:
-    point = {"type": "Point", "coordinates": [row.pop("lon"), row.pop("lat")]}
+    outline = row.pop("outline", None)
+    if outline is None:
+        geometry = {"type": "Point", "coordinates": [row.pop("lon"), row.pop("lat")]}
+    else:
+        geometry = _square(np.array(outline).reshape(4, 2))
     row["sha256"] = row["sha256"].hex()
-    return {"type": "Feature", "id": row.pop("id"), "geometry": point, "properties": row}
+    return {"type": "Feature", "id": row.pop("id"), "geometry": geometry, "properties": row}
+
+
+def _square(corners: FloatArray) -> dict[str, Any]:
+    """The outline of a patch, latitude first and clockwise, as GeoJSON has polygons."""
+    if np.ptp(corners[:, 1]) > 180.0 or np.abs(corners[:, 0]).max() > _NEAR_POLE:
+        return dict(shapely.geometry.mapping(planar.outline_of([(corners[:, ::-1], [])])))
+    # Counterclockwise, and the first corner again at the end.
+    ring = [[lon, lat] for lat, lon in corners[[0, 3, 2, 1, 0]].tolist()]
+    return {"type": "Polygon", "coordinates": [ring]}

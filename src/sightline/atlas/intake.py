@@ -62,6 +62,9 @@ class ReadyPhoto:
         prepared: Per view, what the encoder takes; dropped once encoded.
         vectors: Per view, (regions², d), as far as encoded.
         error: Why a view could not be encoded.
+        rows_each: Vectors that each of ``prepared`` becomes: an aerial patch has one per turn.
+        metres_per_pixel: Of an aerial patch.
+        outline: Of an aerial patch: latitude and longitude of its corners (8,).
     """
 
     files: list[FileState]
@@ -74,6 +77,14 @@ class ReadyPhoto:
     prepared: list[NDArray[np.uint8]]
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
     error: VectorError | None = None
+    rows_each: int = 1
+    metres_per_pixel: float | None = None
+    outline: Sequence[float] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that it becomes; to be asked before it is encoded."""
+        return len(self.prepared) * self.rows_each
 
 
 @dataclass(slots=True)
@@ -100,7 +111,14 @@ class Refused:
     error: SightlineError
 
 
-Taken = ReadyPhoto | Unchanged | SameContent | Refused
+@dataclass(slots=True)
+class Blank:
+    """A place of which the aerial imagery shows too little."""
+
+    record: PhotoRecord
+
+
+Taken = ReadyPhoto | Unchanged | SameContent | Refused | Blank
 
 
 class Intake:

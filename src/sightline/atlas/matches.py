@@ -8,7 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-SearchMode = Literal["exact", "approximate"]
+SearchMode = Literal["exact", "approximate", "tree", "lsh"]
+"""How the candidates of an answer were found."""
+
+SearchWay = Literal["auto", "exact", "approximate", "tree", "lsh"]
+"""How one may ask for them to be found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +28,8 @@ class Matches:
         headings: float32 (q, k), degrees; NaN where unknown.
         mode: How the candidates were found.
         recall_estimate: Share of the exact candidates that this search finds, as measured when
-            the accelerator was built; 1 for an exact search.
+            the accelerator or the structure was built; 1 for an exact search; None where so many
+            were never measured.
     """
 
     ids: NDArray[np.int64]

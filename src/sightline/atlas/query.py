@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sightline.atlas.exact import Rows, positions, size
+from sightline.atlas.matches import SearchWay
 from sightline.atlas.references import References
 from sightline.errors import AtlasEmptyError, CellError, UsageError, VectorError
 from sightline.geo import cells
@@ -67,9 +69,9 @@ def checked_count(k: object, rerank: object, pool_m: float, mode: str) -> None:
             f"pool_m must be a finite number of metres, at least 0. Got {pool_m!r}.",
             hint="Use 15, or 0 for no pooling.",
         )
-    if mode not in ("auto", "exact", "approximate"):
+    if mode not in get_args(SearchWay):
         raise UsageError(
-            f"mode must be 'auto', 'exact' or 'approximate'. Got {mode!r}.",
+            f"mode must be one of {', '.join(get_args(SearchWay))}. Got {mode!r}.",
             hint="Leave it out to use 'auto'.",
         )
 

@@ -15,8 +15,11 @@ def row_schema(card: AtlasCard) -> pa.Schema:
     ``id`` is given once and never again. ``names`` are all paths that hold the same content, and
     ``mtime_ns`` their modification times in the same order; ``uri`` is the first name. ``s2`` is
     the leaf cell's id as signed two's complement. ``vector`` holds the regions² cells one after
-    the other; their mean has unit length.
+    the other; their mean has unit length. An atlas of aerial patches has ``outline`` too: the
+    latitudes and longitudes of a patch's corners, clockwise from the north-west; there ``view`` is
+    the turn of the patch.
     """
+    outline = [pa.field("outline", pa.list_(pa.float64(), 8), nullable=False)]
     return pa.schema(
         [
             pa.field("id", pa.int64(), nullable=False),
@@ -31,6 +34,7 @@ def row_schema(card: AtlasCard) -> pa.Schema:
             pa.field("s2", pa.int64(), nullable=False),
             pa.field("heading_degrees", pa.float32()),
             pa.field("metres_per_pixel", pa.float32()),
+            *(outline if card.kind == "aerial" else ()),
             pa.field("captured_at", pa.string()),
             pa.field("source", pa.string()),
             pa.field("licence", pa.string()),

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sized
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.atlas.catalogue import Catalogue, content_key
-from sightline.atlas.intake import Intake, ReadyPhoto, Refused, SameContent, Taken, Unchanged
+from sightline.atlas.intake import Blank, ReadyPhoto, Refused, SameContent, Taken, Unchanged
 from sightline.atlas.problems import Problem, read_problems, write_problems
 from sightline.atlas.store import Store
 from sightline.atlas.writer import Writer
@@ -22,7 +22,7 @@ from sightline.errors import OutputError, VectorError
 
 if TYPE_CHECKING:
     from sightline.datasets.records import PhotoRecord, RecordProblem
-    from sightline.models.protocol import Encoder
+    from sightline.models.protocol import Encoder, View
 
 _TELL_EVERY_S = 0.1
 
@@ -56,6 +56,7 @@ class BuildReport:
         rows: Rows in the atlas afterwards; a 360° photo has one per view.
         seconds: Duration.
         images_per_s: Photos encoded per second.
+        blank: Places left out because the aerial imagery shows too little of them.
     """
 
     added: int
@@ -66,6 +67,7 @@ class BuildReport:
     rows: int
     seconds: float
     images_per_s: float
+    blank: int = 0
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -83,6 +85,14 @@ class BuildInterrupted(KeyboardInterrupt):
         self.report = report
 
 
+class Intake(Protocol):
+    """Turns records into what a run does with them, in worker threads."""
+
+    def __call__(self, record: PhotoRecord | RecordProblem, *, again: bool = False) -> Taken:
+        """Look at one; ``again``: even if its content is thought to be stored."""
+        ...
+
+
 class Run:
     """One run over records: takes, encodes, commits, counts."""
 
@@ -94,10 +104,12 @@ class Run:
         commit_rows: int,
         commit_seconds: float,
         progress: Callable[[Progress], None] | None,
+        view: View = "ground",
     ) -> None:
         self.catalogue = Catalogue(store)
         self.writer = Writer(store, self.catalogue)
         self._encoder = encoder
+        self._view: View = view
         self._batch = batch
         self._commit_rows = commit_rows
         self._commit_seconds = commit_seconds
@@ -107,6 +119,7 @@ class Run:
         self._problems: list[Problem] = []
         self._total: int | None = None
         self._done = self._added = self._duplicates = self._replaced = self._skipped = 0
+        self._blank = 0
         self._started = self._committed = self._shown = time.monotonic()
 
     def over(
@@ -146,6 +159,8 @@ class Run:
             self._problems.append(Problem.of(uri, one.error))
         elif isinstance(one, Unchanged):
             self._skipped += 1
+        elif isinstance(one, Blank):
+            self._blank += 1
         elif isinstance(one, SameContent):
             self._name(one)
         elif self.catalogue.holds(content_key(one.sha256)):
@@ -171,28 +186,30 @@ class Run:
         views = [self._queue.popleft() for _ in range(count)]
         pixels = np.stack([p for _, p in views])
         try:
-            vectors = self._encoder.encode_prepared(pixels)
+            vectors = self._encoder.encode_prepared(pixels, self._view)
         except VectorError:
             # One picture must not take its neighbours along.
             for photo, one in views:
                 self._encode_alone(photo, one)
         else:
-            for (photo, _), vector in zip(views, vectors, strict=True):
-                photo.vectors.append(vector)
+            # A picture may become several rows, which follow each other.
+            each = np.split(vectors, count)
+            for (photo, _), of_picture in zip(views, each, strict=True):
+                photo.vectors.extend(of_picture)
                 self._finish(photo)
         self._commit_if_due()
 
     def _encode_alone(self, photo: ReadyPhoto, pixels: NDArray[np.uint8]) -> None:
         try:
-            vectors = self._encoder.encode_prepared(pixels[None])
+            vectors = self._encoder.encode_prepared(pixels[None], self._view)
         except VectorError as error:
             photo.error = error
-            vectors = np.zeros((1, 0, 0), np.float32)
-        photo.vectors.append(vectors[0])
+            vectors = np.zeros((photo.rows_each, 0, 0), np.float32)
+        photo.vectors.extend(vectors)
         self._finish(photo)
 
     def _finish(self, photo: ReadyPhoto) -> None:
-        if len(photo.vectors) < len(photo.prepared):
+        if len(photo.vectors) < photo.rows:
             return
         photo.prepared.clear()
         if photo.error is not None:
@@ -238,4 +255,5 @@ class Run:
             rows=self.writer.store.count,
             seconds=time.monotonic() - self._started,
             images_per_s=self._rate(),
+            blank=self._blank,
         )

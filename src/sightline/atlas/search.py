@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from sightline.atlas.accelerator import Accelerator, Effort, bitmap
 from sightline.atlas.arrays import widen
 from sightline.atlas.calibration import Calibration
 from sightline.atlas.exact import Rows, among, exact_top, positions, rank, size
-from sightline.atlas.matches import Matches
+from sightline.atlas.matches import Matches, SearchMode, SearchWay
 from sightline.atlas.references import References
 from sightline.atlas.rerank import (
     POOL_REACH,
@@ -22,6 +22,8 @@ from sightline.atlas.rerank import (
     regional_similarity,
     squared_gaps,
 )
+from sightline.atlas.segment import Segment
+from sightline.atlas.structure import MeasuredStructure
 from sightline.models.whitening import Whitening
 
 EXACT_ROWS = 262_144
@@ -47,15 +49,17 @@ class Request:
         rerank: How many candidates to order by regional vectors; 0 for none.
         pool_m: Radius of place pooling in metres; 0 for none.
         excluded: Per query, per segment, ascending positions not to return; nothing if None.
+        structure: What chooses the candidates where the mode is its kind.
     """
 
     k: int
-    mode: Literal["auto", "exact", "approximate"] = "auto"
+    mode: SearchWay = "auto"
     rows: tuple[Rows, ...] | None = None
     always_exact: bool = False
     rerank: int = 20
     pool_m: float = 15.0
     excluded: Sequence[Sequence[NDArray[np.int64]]] | None = None
+    structure: MeasuredStructure | None = None
 
     def part(self, start: int, stop: int) -> Request:
         """Return the request for some of the queries."""
@@ -93,8 +97,8 @@ class Searcher:
     def _answer(self, vectors: NDArray[np.float32], request: Request) -> Matches:
         queries, regional = self._whitened(vectors, request)
         depth = min(max(request.k, request.rerank), max(self.references.count, 1))
-        effort = self._effort(depth, request)
-        places, scores = self._candidates(queries, depth, request, effort)
+        way = self._way(depth, request)
+        places, scores = self._candidates(queries, depth, request, way)
         order = [
             self._ordered(
                 queries[row],
@@ -106,7 +110,7 @@ class Searcher:
             )
             for row in range(len(queries))
         ]
-        return self._matches(order, request.k, effort)
+        return self._matches(order, request.k, *_said(way, depth))
 
     def _whitened(
         self, vectors: NDArray[np.float32], request: Request
@@ -119,19 +123,23 @@ class Searcher:
         both = self.whitening.apply(np.concatenate([mean[:, None], vectors], axis=1))
         return np.ascontiguousarray(both[:, 0]), both[:, 1:]
 
-    def _effort(self, depth: int, request: Request) -> Effort | None:
-        """How to ask the accelerator, or None to scan."""
-        if self.calibration is None or request.always_exact or request.mode == "exact":
+    def _way(self, depth: int, request: Request) -> Effort | MeasuredStructure | None:
+        """How to ask the accelerator, a structure to ask instead, or None to scan."""
+        if request.always_exact or request.mode == "exact":
             return None
         filtered = False
         if request.rows is not None:
             filtered = size(request.rows[0]) < len(self.references.segments[0])
             if filtered and size(request.rows[0]) <= self.exact_rows:
                 return None
-        hidden = 0
-        if request.excluded is not None:
-            hidden = max((len(of_query[0]) for of_query in request.excluded), default=0)
+        hidden = _hidden(request)
         if hidden > _MOST_EXCLUDED:
+            return None
+        if request.structure is not None:
+            # It knows nothing of places: rows outside would use up what it reaches.
+            unseen = filtered or len(self.references.removed[0]) > _MOST_EXCLUDED
+            return None if unseen else request.structure
+        if self.calibration is None:
             return None
         return self.calibration.effort(depth + hidden, filtered=filtered)
 
@@ -140,7 +148,7 @@ class Searcher:
         queries: NDArray[np.float32],
         depth: int,
         request: Request,
-        effort: Effort | None,
+        way: Effort | MeasuredStructure | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Places int64 (q, c), -1 for none, and cosines float64 (q, c), best first."""
         offsets = self.references.offsets
@@ -148,9 +156,11 @@ class Searcher:
         for number, segment in enumerate(self.references.segments):
             rows = None if request.rows is None else request.rows[number]
             excluded = _per_query(request, number, self.references.removed[number], len(queries))
-            if number == 0 and effort is not None and self.accelerator is not None:
+            if number == 0 and isinstance(way, MeasuredStructure):
+                found, cosines = _structured(way, segment, queries, depth, excluded)
+            elif number == 0 and isinstance(way, Effort) and self.accelerator is not None:
                 found, cosines = self._approximate(
-                    self.accelerator, queries, depth, rows, excluded, effort
+                    self.accelerator, queries, depth, rows, excluded, way
                 )
             else:
                 found, cosines = exact_top(segment, queries, depth, rows=rows, excluded=excluded)
@@ -259,7 +269,8 @@ class Searcher:
         self,
         found: list[tuple[NDArray[np.int64], NDArray[np.float64]]],
         k: int,
-        effort: Effort | None,
+        mode: SearchMode,
+        recall: float | None,
     ) -> Matches:
         q = len(found)
         matches = Matches(
@@ -269,8 +280,8 @@ class Searcher:
             uris=np.full((q, k), None, np.object_),
             views=np.full((q, k), -1, np.int16),
             headings=np.full((q, k), np.nan, np.float32),
-            mode="exact" if effort is None else "approximate",
-            recall_estimate=1.0 if effort is None else effort.recall,
+            mode=mode,
+            recall_estimate=recall,
         )
         for row, (places, scores) in enumerate(found):
             n = len(places)
@@ -281,6 +292,38 @@ class Searcher:
             matches.views[row, :n] = self.references.column("views", places)
             matches.headings[row, :n] = self.references.column("headings", places)
         return matches
+
+
+def _structured(
+    way: MeasuredStructure,
+    segment: Segment,
+    queries: NDArray[np.float32],
+    depth: int,
+    excluded: Sequence[NDArray[np.int64]] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Positions and cosines of the best rows that a tree or hash tables lead to."""
+    hidden = 0 if excluded is None else max(map(len, excluded), default=0)
+    chosen = way.structure.candidates(queries, depth + hidden).positions
+    if excluded is not None:
+        for row, struck in enumerate(excluded):
+            chosen[row, np.isin(chosen[row], struck)] = -1
+    return rank(segment, queries, chosen, depth)
+
+
+def _said(way: Effort | MeasuredStructure | None, depth: int) -> tuple[SearchMode, float | None]:
+    """What a search says of itself: how it was made and the recall to expect."""
+    if way is None:
+        return "exact", 1.0
+    if isinstance(way, MeasuredStructure):
+        return way.structure.kind, way.recall(depth)
+    return "approximate", way.recall
+
+
+def _hidden(request: Request) -> int:
+    """The most rows of the first segment that one query must not see."""
+    if request.excluded is None:
+        return 0
+    return max((len(of_query[0]) for of_query in request.excluded), default=0)
 
 
 def _per_query(

@@ -15,6 +15,7 @@ from sightline.atlas.maintain import is_ordered
 from sightline.atlas.store import Store
 from sightline.errors import BundleError
 from sightline.geo.cells import cell_ids, from_signed
+from sightline.geo.distance import great_circle_m
 from sightline.models.sample import statistics_from_bytes
 
 Faults = list[str]
@@ -52,7 +53,7 @@ def verify(atlas: str | Path) -> VerifyReport:
     faults: Faults = []
     notes: list[str] = []
     try:
-        for check in (_check_ids, _check_places, _check_names, _check_vectors):
+        for check in (_check_ids, _check_places, _check_names, _check_vectors, _check_outlines):
             faults += check(store)
         if not is_ordered(store):
             notes.append("The rows are not all in S2 order; `sightline atlas compact` orders them.")
@@ -121,6 +122,23 @@ def _check_vectors(store: Store) -> Faults:
     return _listed("rows (by id) hold NaN or infinity", np.array(infinite, np.int64)) + _listed(
         "rows (by id) have a global vector that is not of unit length", np.array(long, np.int64)
     )
+
+
+def _check_outlines(store: Store) -> Faults:
+    """The corners of an aerial patch are half its diagonal from its middle."""
+    side_m = store.card.patch_m
+    if side_m is None:
+        return []
+    wrong: list[int] = []
+    for batch in store.batches(["id", "lat", "lon", "outline"]):
+        flat = batch.column("outline").flatten().to_numpy(zero_copy_only=False)
+        middles = np.stack([batch.column(c).to_numpy() for c in ("lat", "lon")], axis=1)
+        reach = great_circle_m(middles[:, None], flat.reshape(-1, 4, 2)) / (side_m / np.sqrt(2))
+        # The sphere's metres are those of the ellipsoid to within half a percent; NaN is not near.
+        near = (np.abs(reach - 1.0) <= 0.01).all(axis=1)
+        wrong += batch.column("id").to_numpy()[~near].tolist()
+    what = f"rows (by id) have an outline that is no square of {side_m:g} m around their place"
+    return _listed(what, np.array(wrong, np.int64))
 
 
 def _check_statistics(store: Store) -> Faults:

@@ -44,7 +44,7 @@ class Writer:
     def accept(self, photo: ReadyPhoto) -> bool:
         """Take note of a photo that will be encoded; returns whether it replaces an older one."""
         content = content_key(photo.sha256)
-        ids = range(self._next_id, self._next_id + len(photo.prepared))
+        ids = range(self._next_id, self._next_id + photo.rows)
         self._next_id = ids.stop
         self._accepted[content] = photo
         self._catalogue.put_content(content, ids)
@@ -152,7 +152,8 @@ def _rows(photo: ReadyPhoto, ids: range) -> Iterator[Row]:
             "lon": photo.lon,
             "s2": leaf,
             "heading_degrees": photo.headings[view],
-            "metres_per_pixel": None,
+            "metres_per_pixel": photo.metres_per_pixel,
+            "outline": photo.outline,
             "captured_at": photo.captured_at,
             "source": photo.record.source,
             "licence": photo.record.licence,

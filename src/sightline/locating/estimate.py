@@ -16,6 +16,10 @@ class Candidate:
         uri: Where the reference photo is, as the atlas names it.
         weight: Its share of the evidence; the candidates of an estimate sum to 1.
         score: Similarity in [-1, 1], higher is better; what ranked it.
+        heading_degrees: Of an aerial patch: the bearing of the photo's centre column that fits it
+            best, in [0, 360); None if the model does not tell.
+        patch_m: Of an aerial patch: its side, metres on the ground, with ``lat`` and ``lon`` at its
+            centre; None for a photo.
     """
 
     lat: float
@@ -24,6 +28,8 @@ class Candidate:
     uri: str
     weight: float
     score: float
+    heading_degrees: float | None = None
+    patch_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,8 @@ class Estimate:
         radius_50_m: The circle around the point that holds half of the evidence's weight. It is the
             spread of the evidence, not a confidence interval.
         radius_90_m: The same for 90 % of the weight.
-        method: ``nearest``, ``density`` or ``clusters``; a convention follows after a slash.
+        method: ``nearest``, ``density`` or ``clusters``, a convention following after a slash; or
+            ``cross-view`` among aerial patches.
         abstained: The evidence is too weak to be an answer.
         reason: Why it abstained; or, when it did not, that there was no threshold to judge by.
         margin: Weight of the place answered less that of the next distinct place, -1 to 1
@@ -45,6 +52,9 @@ class Estimate:
         threshold: The best score below which it abstains; None if there was none.
         posterior: The place of a calibrated probability over cells. None: this estimate has none,
             and nothing in it may be read as one.
+        heading_degrees: Bearing of the photo's centre column, in [0, 360), if the model tells it.
+        patch_m: Side of the aerial patches that were compared; None for an atlas of photos.
+        notes: What was done to the photo, or taken for granted, before it was compared.
     """
 
     lat: float
@@ -58,3 +68,6 @@ class Estimate:
     candidates: tuple[Candidate, ...]
     threshold: float | None = None
     posterior: None = None
+    heading_degrees: float | None = None
+    patch_m: float | None = None
+    notes: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ def estimates_of(
             continue
         candidates = _candidates(matches, weights, row)
         best = max(candidate.score for candidate in candidates)
-        abstained, reason = _judge(best, threshold, no_threshold)
+        abstained, reason = judge(best, threshold, no_threshold)
         answers.append(
             Estimate(
                 lat=float(points[row, 0]),
@@ -79,8 +79,14 @@ def _candidates(matches: Matches, weights: Floats, row: int) -> tuple[Candidate,
     )
 
 
-def _judge(best: float, threshold: float | None, no_threshold: str) -> tuple[bool, str | None]:
-    """Return whether to abstain, and what to say about it."""
+def judge(best: float, threshold: float | None, no_threshold: str) -> tuple[bool, str | None]:
+    """Return whether to abstain, and what to say about it.
+
+    Args:
+        best: The best score.
+        threshold: The least that is enough; None to have none.
+        no_threshold: What to say when there is none.
+    """
     if best <= 0:
         return True, (
             f"No reference resembles the photo: the best match scores {best:.3f}, and a score of 0 "

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sightline.errors import (
     AtlasEmptyError,
-    FingerprintError,
     SightlineError,
     UsageError,
 )
@@ -20,6 +19,7 @@ from sightline.imagery.place import ExifPlace
 from sightline.locating.estimate import Estimate
 from sightline.locating.evidence import require_number
 from sightline.locating.judging import estimates_of
+from sightline.locating.kinds import require_photos
 from sightline.locating.methods import DEFAULT_K, Method, MethodSettings, check_method
 from sightline.locating.queries import Query, encode_queries, merge_views, prepare_query
 from sightline.locating.searchable import Near, SearchableAtlas, SearchMode
@@ -56,6 +56,24 @@ class LocatedPhoto:
     place_problem: str | None = None
 
 
+class AnyLocator(Protocol):
+    """What opens photos, reports and command lines need of a locator, of photos or of patches."""
+
+    @property
+    def atlas(self) -> SearchableAtlas:
+        """What is asked."""
+
+    @property
+    def encoder(self) -> Encoder:
+        """Who asks."""
+
+    def prepare(self, photo: Photo) -> Any:
+        """Make a photo ready; thread-safe."""
+
+    def attempt(self, queries: Sequence[Any]) -> list[Estimate | SightlineError]:
+        """Locate what :meth:`prepare` made; the error of one is its own answer."""
+
+
 class Locator:
     """Locates photos against an atlas with the atlas's encoder.
 
@@ -76,7 +94,7 @@ class Locator:
         settings: What the methods are tuned by.
 
     Raises:
-        FingerprintError: The atlas was built with another encoder.
+        FingerprintError: The atlas was built with another encoder, or is of aerial patches.
         UsageError: An argument that cannot be.
     """
 
@@ -105,13 +123,7 @@ class Locator:
                 f"abstain_below must be a score, 'atlas' or None. Got {abstain_below!r}.",
                 hint="Leave it out to take the threshold that the atlas measured.",
             )
-        if atlas.encoder_fingerprint != encoder.fingerprint:
-            raise FingerprintError(
-                f"The atlas was built by the encoder {atlas.encoder_fingerprint}, and "
-                f"{encoder.name!r} is {encoder.fingerprint}: their vectors do not compare.",
-                hint="Open the model bundle that built the atlas, or build the atlas anew.",
-                path=atlas.path,
-            )
+        require_photos(atlas, encoder)
         self.atlas = atlas
         self.encoder = encoder
         self.method: Method = method
@@ -123,6 +135,10 @@ class Locator:
         self.pool_m = pool_m
         self.abstain_below = abstain_below
         self.settings = settings or MethodSettings()
+
+    def prepare(self, photo: Photo) -> Query:
+        """Make a photo ready; thread-safe. See :func:`~.queries.prepare_query`."""
+        return prepare_query(photo, self.encoder)
 
     def locate(
         self,
@@ -176,7 +192,7 @@ class Locator:
             VectorError: The encoder could not make a vector of one.
             UsageError: An exclusion does not fit the photos.
         """
-        queries = [prepare_query(photo, self.encoder) for photo in photos]
+        queries = [self.prepare(photo) for photo in photos]
         near = None
         if exclude_within_m is not None:
             near = (np.asarray(exclude_within_m[0], dtype=np.float64), exclude_within_m[1])
@@ -192,7 +208,7 @@ class Locator:
         """Locate prepared photos; the error of one is its own answer and stops no other.
 
         Args:
-            queries: What :func:`~.queries.prepare_query` made of n photos.
+            queries: What :meth:`prepare` made of n photos.
 
         Returns:
             n estimates or errors.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sightline.errors import SightlineError
 from sightline.geo.distance import geodesic_m
@@ -16,9 +16,7 @@ from sightline.imagery.limits import Limits
 from sightline.imagery.photo import open_photo
 from sightline.imagery.place import ExifPlace
 from sightline.locating.estimate import Estimate
-from sightline.locating.locator import LocatedPhoto, Locator
-from sightline.locating.queries import Query, prepare_query
-from sightline.models.protocol import Encoder
+from sightline.locating.locator import AnyLocator, LocatedPhoto
 
 NamedBytes: TypeAlias = tuple[str, bytes]
 Source: TypeAlias = str | os.PathLike[str] | NamedBytes
@@ -29,7 +27,7 @@ class _Opened:
     """A photo cut down to what is still needed: its pixels for the encoder, its words for later."""
 
     path: str
-    query: Query | None = None
+    query: Any = None
     sha256: str | None = None
     place: ExifPlace | None = None
     place_problem: str | None = None
@@ -38,7 +36,7 @@ class _Opened:
 
 def locate_paths(
     sources: Iterable[Source],
-    locator: Locator,
+    locator: AnyLocator,
     *,
     batch: int = 16,
     workers: int | None = None,
@@ -62,7 +60,7 @@ def locate_paths(
     first = list(islice(remaining, 2))
     if len(first) < 2:
         # There is nothing to overlap with, and threads cost half a millisecond.
-        yield from _located([_open(one, locator.encoder, limits) for one in first], locator)
+        yield from _located([_open(one, locator, limits) for one in first], locator)
         return
     remaining = chain(first, remaining)
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
@@ -70,25 +68,25 @@ def locate_paths(
         while True:
             # One batch is opened while the one before it is encoded; no more are held in memory.
             for source in islice(remaining, 2 * batch - len(pending)):
-                pending.append(pool.submit(_open, source, locator.encoder, limits))
+                pending.append(pool.submit(_open, source, locator, limits))
             if not pending:
                 return
             ready = [pending.popleft().result() for _ in range(min(batch, len(pending)))]
             yield from _located(ready, locator)
 
 
-def _open(source: Source, encoder: Encoder, limits: Limits | None) -> _Opened:
+def _open(source: Source, locator: AnyLocator, limits: Limits | None) -> _Opened:
     name, content = source if isinstance(source, tuple) else (os.fspath(source), source)
     try:
-        photo = open_photo(content, at_least=encoder.decode_size, limits=limits, name=name)
-        query = prepare_query(photo, encoder)
+        photo = open_photo(content, at_least=locator.encoder.decode_size, limits=limits, name=name)
+        query = locator.prepare(photo)
     except SightlineError as error:
         return _Opened(name, error=error)
     said = photo.metadata
     return _Opened(name, query, photo.sha256, said.place, said.place_problem)
 
 
-def _located(opened: list[_Opened], locator: Locator) -> Iterator[LocatedPhoto]:
+def _located(opened: list[_Opened], locator: AnyLocator) -> Iterator[LocatedPhoto]:
     # Only the queries, which are pixels, go to the locator.
     answers = iter(locator.attempt([photo.query for photo in opened if photo.query is not None]))
     for photo in opened:

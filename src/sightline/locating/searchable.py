@@ -58,3 +58,22 @@ class SearchableAtlas(Protocol):
         ``exclude_within_m``, places (q, 2) and metres, and ``exclude_sha256``, q hashes, leave
         out references that would make an evaluation flatter itself.
         """
+
+
+class AerialAtlas(SearchableAtlas, Protocol):
+    """References that are north-up squares of aerial imagery on a grid.
+
+    A patch has one row for each turn of its encoder, told apart by ``Matches.views``.
+    """
+
+    @property
+    def kind(self) -> str:
+        """``aerial``."""
+
+    @property
+    def patch_m(self) -> float | None:
+        """Side of a patch, metres on the ground; never None where the kind is ``aerial``."""
+
+    @property
+    def stride_m(self) -> float | None:
+        """Step of the grid, metres on the ground; never None where the kind is ``aerial``."""

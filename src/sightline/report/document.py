@@ -18,13 +18,13 @@ from sightline.report.provenance import Provenance
 if TYPE_CHECKING:
     from sightline.imagery import ExifPlace
     from sightline.locating.estimate import Candidate, Estimate
-    from sightline.locating.locator import LocatedPhoto, Locator
+    from sightline.locating.locator import AnyLocator, LocatedPhoto
 
 SCHEMA = "sightline.locate/1"
 
 
 def locate_document(
-    results: Sequence[LocatedPhoto], locator: Locator | None = None
+    results: Sequence[LocatedPhoto], locator: AnyLocator | None = None
 ) -> dict[str, Any]:
     r"""Return results as one document of plain dicts, lists, strings and finite numbers.
 
@@ -92,7 +92,7 @@ def _exif(place: ExifPlace, result: LocatedPhoto) -> dict[str, Any]:
 
 
 def _estimate(estimate: Estimate, place: PlaceName | None) -> dict[str, Any]:
-    return {
+    found: dict[str, Any] = {
         "lat": float(estimate.lat),
         "lon": float(estimate.lon),
         "radius_50_m": finite(estimate.radius_50_m),
@@ -103,6 +103,19 @@ def _estimate(estimate: Estimate, place: PlaceName | None) -> dict[str, Any]:
         "margin": finite(estimate.margin),
         "threshold": finite(estimate.threshold),
         "place": None if place is None else place_json(place),
+    }
+    if estimate.patch_m is not None:
+        found |= _of_patch(estimate)
+    if estimate.notes:
+        found["notes"] = list(estimate.notes)
+    return found
+
+
+def _of_patch(said: Estimate | Candidate) -> dict[str, Any]:
+    """What only answers from aerial patches hold."""
+    return {
+        "heading_degrees": finite(said.heading_degrees),
+        "patch_m": finite(said.patch_m),
     }
 
 
@@ -120,7 +133,7 @@ def place_json(place: PlaceName) -> dict[str, Any]:
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:
-    return {
+    found = {
         "lat": float(candidate.lat),
         "lon": float(candidate.lon),
         "distance": finite(candidate.distance),
@@ -128,3 +141,4 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "weight": finite(candidate.weight),
         "score": finite(candidate.score),
     }
+    return found if candidate.patch_m is None else {**found, **_of_patch(candidate)}

@@ -13,15 +13,16 @@ from shapely.geometry.base import BaseGeometry
 from sightline.durable import write_text
 from sightline.report.circles import circle_polygon, split_at_antimeridian
 from sightline.report.document import locate_document
+from sightline.report.squares import patch_geometry
 
 if TYPE_CHECKING:
-    from sightline.locating.locator import LocatedPhoto, Locator
+    from sightline.locating.locator import AnyLocator, LocatedPhoto
 
 _DECIMALS = 7  # about a centimetre, as RFC 7946 advises against more
 
 
 def write_geojson(
-    path: str | PathLike[str], results: Sequence[LocatedPhoto], locator: Locator | None = None
+    path: str | PathLike[str], results: Sequence[LocatedPhoto], locator: AnyLocator | None = None
 ) -> None:
     """Write results as one GeoJSON file, the same bytes for the same results.
 
@@ -35,9 +36,10 @@ def write_geojson(
 def feature_collection(document: dict[str, Any]) -> dict[str, Any]:
     """Return a GeoJSON FeatureCollection of what a document says.
 
-    Each photo gives, in this order, its estimate, its two circles, its matches and its EXIF place;
-    a photo that failed gives one feature without geometry. ``properties.kind`` tells them apart,
-    ``properties.photo`` names the file.
+    Each photo gives, in this order, its estimate, its two circles, its matches (photos as points,
+    aerial patches as the squares they show) and its EXIF place; a photo that failed gives one
+    feature without geometry. ``properties.kind`` tells them apart, ``properties.photo`` names the
+    file.
     """
     provenance = {key: value for key, value in document.items() if key != "photos"}
     features = [feature for photo in document["photos"] for feature in _features(photo)]
@@ -56,7 +58,12 @@ def _features(photo: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 properties = {"share_of_evidence": share / 100, "radius_m": radius_m}
                 yield _feature(f"radius_{share}", path, geometry, properties)
     for rank, candidate in enumerate(photo["candidates"], 1):
-        yield _point("match", path, {"rank": rank, **candidate})
+        properties = {"rank": rank, **candidate}
+        square = patch_geometry(candidate)
+        if square is None:
+            yield _point("match", path, properties)
+        else:
+            yield _feature("match", path, square, properties)
     if exif is not None:
         yield _point("exif", path, exif)
     if photo["error"] is not None:

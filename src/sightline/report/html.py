@@ -20,10 +20,10 @@ from sightline.report.outlines import outlines_json
 from sightline.report.page import asset_text, moment_text, security_policy
 from sightline.report.templating import environment
 from sightline.report.text import distance_text, embedded_json
-from sightline.report.thumbnails import Thumbnail, thumbnail
+from sightline.report.thumbnails import Thumbnail, patch_thumbnail, thumbnail
 
 if TYPE_CHECKING:
-    from sightline.locating.locator import LocatedPhoto, Locator
+    from sightline.locating.locator import AnyLocator, LocatedPhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,27 @@ class _Sizes:
     matches: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """Pictures of matches, each made once."""
+
+    atlas: str | None
+    seen: dict[str, Thumbnail | None]
+
+    def of(self, match: dict[str, Any], sizes: _Sizes) -> Thumbnail | None:
+        uri = match["uri"]
+        if uri not in self.seen:
+            if match.get("patch_m") is None:
+                made = thumbnail(uri, sizes.match, sizes.match_bytes)
+            elif self.atlas is None:
+                made = None
+            else:
+                place = (match["lat"], match["lon"])
+                made = patch_thumbnail(self.atlas, uri, place, sizes.match, sizes.match_bytes)
+            self.seen[uri] = made
+        return self.seen[uri]
+
+
 # By the largest number of photos each row serves.
 _SIZES = (
     (5, _Sizes(photo=960, photo_bytes=160_000, match=480, match_bytes=36_000, matches=10)),
@@ -48,7 +69,7 @@ _SMALLEST = _Sizes(photo=480, photo_bytes=32_000, match=200, match_bytes=9_000, 
 def write_report(
     path: str | PathLike[str],
     results: Sequence[LocatedPhoto],
-    locator: Locator | None = None,
+    locator: AnyLocator | None = None,
     *,
     created: datetime | None = None,
 ) -> None:
@@ -68,7 +89,7 @@ def write_report(
 
 def report_html(
     results: Sequence[LocatedPhoto],
-    locator: Locator | None = None,
+    locator: AnyLocator | None = None,
     *,
     created: datetime | None = None,
 ) -> str:
@@ -77,7 +98,7 @@ def report_html(
     sizes = next((sizes for limit, sizes in _SIZES if len(results) <= limit), _SMALLEST)
     seen: dict[str, Thumbnail | None] = {}
     photos = [
-        _photo(number, photo, _picture_of(result), sizes, seen)
+        _photo(number, photo, _picture_of(result), sizes, _Pictures(document["atlas_path"], seen))
         for number, (photo, result) in enumerate(zip(document["photos"], results, strict=True), 1)
     ]
     style = asset_text("leaflet/leaflet.css", "page.css", "report.css")
@@ -104,7 +125,7 @@ def _photo(
     photo: dict[str, Any],
     picture: str,
     sizes: _Sizes,
-    seen: dict[str, Thumbnail | None],
+    pictures: _Pictures,
 ) -> dict[str, Any]:
     """What the template shows of one photo: the document's words, pictures, and both maps."""
     estimate, exif, candidates = photo["estimate"], photo["exif"], photo["candidates"]
@@ -114,7 +135,7 @@ def _photo(
         "status": _status(photo),
         "picture": thumbnail(picture, sizes.photo, sizes.photo_bytes),
         "matches": [
-            _match(rank, candidate, photo, sizes, seen)
+            _match(rank, candidate, photo, sizes, pictures)
             for rank, candidate in enumerate(candidates[: sizes.matches], 1)
         ],
         "more_matches": max(0, len(candidates) - sizes.matches),
@@ -134,15 +155,12 @@ def _match(
     candidate: dict[str, Any],
     photo: dict[str, Any],
     sizes: _Sizes,
-    seen: dict[str, Thumbnail | None],
+    pictures: _Pictures,
 ) -> dict[str, Any]:
-    uri = candidate["uri"]
-    if uri not in seen:
-        seen[uri] = thumbnail(uri, sizes.match, sizes.match_bytes)
     return {
         **candidate,
         "rank": rank,
-        "picture": seen[uri],
+        "picture": pictures.of(candidate, sizes),
         "to_estimate_m": _metres_between(candidate, photo["estimate"]),
         "to_exif_m": _metres_between(candidate, photo["exif"]) if photo["exif"] else None,
     }

@@ -14,16 +14,17 @@ from shapely.geometry.base import BaseGeometry
 from sightline.durable import write_text
 from sightline.report.document import locate_document
 from sightline.report.geojson import circle_geometry
+from sightline.report.squares import patch_geometry
 from sightline.report.text import coordinates_text, distance_text, visible
 
 if TYPE_CHECKING:
-    from sightline.locating.locator import LocatedPhoto, Locator
+    from sightline.locating.locator import AnyLocator, LocatedPhoto
 
 _NAMESPACE = "http://www.opengis.net/kml/2.2"
 # Colours are aabbggrr.
 _STYLES = {
     "estimate": ("ff1a50d9", "ff1a50d9", 1.3),
-    "match": ("ffb5722a", "ffb5722a", 0.7),
+    "match": ("ffb5722a", "20b5722a", 0.7),
     "exif": ("ff3d8f3d", "ff3d8f3d", 1.0),
     "radius_50": ("ff1a50d9", "401a50d9", 0.0),
     "radius_90": ("ff1a50d9", "201a50d9", 0.0),
@@ -31,7 +32,7 @@ _STYLES = {
 
 
 def write_kml(
-    path: str | PathLike[str], results: Sequence[LocatedPhoto], locator: Locator | None = None
+    path: str | PathLike[str], results: Sequence[LocatedPhoto], locator: AnyLocator | None = None
 ) -> None:
     """Write results as one KML file, the same bytes for the same results.
 
@@ -66,8 +67,13 @@ def _folder(body: ET.Element, photo: dict[str, Any]) -> None:
         _estimate(folder, estimate)
     for rank, match in enumerate(photo["candidates"], 1):
         spot = _placemark(folder, "match", f"Match {rank}", match["uri"])
-        _data(spot, {"distance": match["distance"], "weight": match["weight"]})
-        _point(spot, match)
+        told = ("distance", "weight", "heading_degrees", "patch_m")
+        _data(spot, {key: match.get(key) for key in told})
+        square = patch_geometry(match)
+        if square is None:
+            _point(spot, match)
+        else:
+            _polygons(spot, square)
     if exif is not None:
         note = "The place that the photo's own file states; not used for the estimate."
         _point(_placemark(folder, "exif", "EXIF place", note), exif)
@@ -79,7 +85,8 @@ def _estimate(folder: ET.Element, estimate: dict[str, Any]) -> None:
     if estimate["abstained"]:
         note = f"Not sure: {estimate['reason'] or 'the evidence is weak'}. {note}"
     spot = _placemark(folder, "estimate", "Estimate", note)
-    _data(spot, {key: estimate[key] for key in ("method", "radius_50_m", "radius_90_m")})
+    told = ("method", "radius_50_m", "radius_90_m", "heading_degrees", "patch_m")
+    _data(spot, {key: estimate.get(key) for key in told})
     _point(spot, estimate)
     for share in (50, 90):
         radius_m = estimate[f"radius_{share}_m"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sightline.version import __version__
 
 if TYPE_CHECKING:
-    from sightline.locating.locator import Locator
+    from sightline.locating.locator import AnyLocator
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Provenance:
     encoder_fingerprint: str | None = None
 
     @classmethod
-    def of(cls, locator: Locator | None) -> Provenance:
+    def of(cls, locator: AnyLocator | None) -> Provenance:
         """Read it off the locator that answered; without one only the program is known."""
         if locator is None:
             return cls(__version__)

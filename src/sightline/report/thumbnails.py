@@ -8,8 +8,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from sightline.atlas.aerial import patch_image
 from sightline.errors import SightlineError
 from sightline.imagery import open_photo
 
@@ -50,7 +53,31 @@ def thumbnail(source: str, longest: int, max_bytes: int) -> Thumbnail | None:
         photo = open_photo(source, at_least=(longest, longest))
     except (OSError, ValueError, SightlineError):
         return None
-    picture = Image.fromarray(photo.pixels)
+    return _pressed(photo.pixels, longest, max_bytes)
+
+
+def patch_thumbnail(
+    atlas: str, uri: str, latlng: tuple[float, float], longest: int, max_bytes: int
+) -> Thumbnail | None:
+    """Return a small JPEG of an aerial patch, cut from its imagery again; None if that is gone.
+
+    Nothing is fetched from a network.
+
+    Args:
+        atlas: Folder of the aerial atlas.
+        uri: The match's.
+        latlng: The match's place, degrees.
+        longest: Side in pixels.
+        max_bytes: As for :func:`thumbnail`.
+    """
+    try:
+        return _pressed(patch_image(atlas, uri, latlng, longest).pixels, longest, max_bytes)
+    except (OSError, ValueError, SightlineError):
+        return None
+
+
+def _pressed(pixels: NDArray[np.uint8], longest: int, max_bytes: int) -> Thumbnail | None:
+    picture = Image.fromarray(pixels)
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     for quality in _QUALITIES:
         stream = io.BytesIO()

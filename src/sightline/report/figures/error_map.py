@@ -16,7 +16,7 @@ from sightline.report.figures.axes import key
 from sightline.report.figures.base_map import draw_base_map, draw_frame
 from sightline.report.figures.canvas import EvaluationFigure, outline_patch
 from sightline.report.figures.palette import PALETTE
-from sightline.report.figures.projection import EqualEarth, Projection, RegionalMap
+from sightline.report.figures.projection import Projection, RegionalMap, fitting_projection
 from sightline.report.text import count_text
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ _SIZE_INCHES = (11.6, 6.2)
 # The upper end of each class of errors, in kilometres: city, region, country, continent.
 _CLASSES_KM = (25.0, 200.0, 750.0, 2500.0, math.inf)
 _ARC_STEP_M = 200_000.0
-_WIDEST_REGION_DEGREES, _TALLEST_REGION_DEGREES = 70.0, 40.0
-_LOWEST_REGION_DEGREES = 0.004
-_ASPECT = 2.05
 
 
 def error_map_figure(document: Document, number: int, name: str, total: int) -> EvaluationFigure:
@@ -73,7 +70,7 @@ def _draw(photos: Sequence[Document], figure: Figure) -> None:
     axes = figure.add_subplot()
     truths = _places(photos, "true_lat", "true_lon")
     answers = _places(photos, "lat", "lon")
-    projection = _projection(np.vstack([truths, answers[np.isfinite(answers).all(axis=1)]]))
+    projection = fitting_projection(np.vstack([truths, answers[np.isfinite(answers).all(axis=1)]]))
     draw_base_map(axes, projection)
     entries = []
     errors_km = np.array([math.nan if p["error_km"] is None else p["error_km"] for p in photos])
@@ -108,26 +105,6 @@ def _draw(photos: Sequence[Document], figure: Figure) -> None:
     )
     key(figure, [*reversed(entries), (rings, "no answer")])
     draw_frame(axes, projection)
-
-
-def _projection(places: Points) -> Projection:
-    """The world, or the region of all ``places`` (n, 2; latitude first) where that is small."""
-    if not len(places):
-        return EqualEarth()
-    lat, lon = places.T
-    span_lat, span_lon = np.ptp(lat), np.ptp(lon)
-    if span_lon > _WIDEST_REGION_DEGREES or span_lat > _TALLEST_REGION_DEGREES:
-        return EqualEarth()
-    middle_lat, middle_lon = (lat.min() + lat.max()) / 2, (lon.min() + lon.max()) / 2
-    squeeze = max(math.cos(math.radians(middle_lat)), 0.1)
-    height = max(1.15 * span_lat, 1.15 * span_lon * squeeze / _ASPECT, _LOWEST_REGION_DEGREES)
-    width = height * _ASPECT / squeeze
-    return RegionalMap(
-        middle_lon - width / 2,
-        max(middle_lat - height / 2, -90.0),
-        middle_lon + width / 2,
-        min(middle_lat + height / 2, 90.0),
-    )
 
 
 def _arcs(truths: Points, answers: Points, projection: Projection) -> Iterator[Points]:

@@ -13,6 +13,9 @@ Points = NDArray[np.float64]
 # Šavrič, Patterson and Jenny, The Equal Earth map projection (2018), equations 7 and 8.
 _A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796
 _EDGE_LATITUDES = np.linspace(-90, 90, 91)
+_WIDEST_REGION_DEGREES, _TALLEST_REGION_DEGREES = 70.0, 40.0
+_LOWEST_REGION_DEGREES = 0.004
+_ASPECT = 2.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,23 @@ class RegionalMap:
 
 Projection = EqualEarth | RegionalMap
 """Ways to lay places on paper; equal ones do it alike."""
+
+
+def fitting_projection(places: Points) -> Projection:
+    """The world, or the region of all ``places`` (n, 2; latitude first) where that is small."""
+    if not len(places):
+        return EqualEarth()
+    lat, lon = places.T
+    span_lat, span_lon = np.ptp(lat), np.ptp(lon)
+    if span_lon > _WIDEST_REGION_DEGREES or span_lat > _TALLEST_REGION_DEGREES:
+        return EqualEarth()
+    middle_lat, middle_lon = (lat.min() + lat.max()) / 2, (lon.min() + lon.max()) / 2
+    squeeze = max(math.cos(math.radians(middle_lat)), 0.1)
+    height = max(1.15 * span_lat, 1.15 * span_lon * squeeze / _ASPECT, _LOWEST_REGION_DEGREES)
+    width = height * _ASPECT / squeeze
+    return RegionalMap(
+        middle_lon - width / 2,
+        max(middle_lat - height / 2, -90.0),
+        middle_lon + width / 2,
+        min(middle_lat + height / 2, 90.0),
+    )

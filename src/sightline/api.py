@@ -8,7 +8,7 @@ from pathlib import Path
 from sightline.atlas import Atlas
 from sightline.errors import UsageError
 from sightline.geo.region import Region, parse_region
-from sightline.locating import Locator, locate_paths
+from sightline.locating import AnyLocator, HeadingChoice, locate_paths, locator_for
 from sightline.locating.methods import Method
 from sightline.models.bundle import load_model
 from sightline.models.protocol import Encoder
@@ -34,7 +34,7 @@ def open_model(path: PathLike) -> Encoder:
     """Open a model bundle, or the one that an atlas keeps of its own.
 
     Args:
-        path: A bundle's folder, or an atlas's.
+        path: A bundle's folder, or an atlas's; or the name of a bundle that comes with Sightline.
 
     Raises:
         BundleError: The folder holds no bundle, or a damaged one.
@@ -52,16 +52,21 @@ def locate(
     method: Method = "nearest",
     within: Region | str | None = None,
     k: int | None = None,
+    heading: HeadingChoice = None,
+    as_declared: bool = False,
 ) -> Located:
     """Locate one photo.
 
     Args:
         photo: A file's path, or its bytes.
-        atlas: From :func:`open_atlas`.
+        atlas: From :func:`open_atlas`; of photos or of aerial patches.
         model: From :func:`open_model`; the encoder that built the atlas.
-        method: ``nearest``, ``density`` or ``clusters``.
+        method: ``nearest``, ``density`` or ``clusters``; unused among aerial patches.
         within: Only references inside this region; text is read like the option ``--within``.
         k: How many matches to use; by default 10, and 100 for ``density``.
+        heading: Among aerial patches, where the photo looks, in degrees clockwise from north;
+            ``"unknown"`` to find it out; None to take what its file says if the model needs it.
+        as_declared: Among aerial patches, take the picture for what the model's photos show.
 
     Returns:
         What the photo's own file says, and the estimate; in a notebook it shows itself as a map.
@@ -72,7 +77,9 @@ def locate(
         RegionError: ``within`` cannot be read.
     """
     region = parse_region(within) if isinstance(within, str) else within
-    locator = Locator(atlas, model, method=method, region=region, k=k)
+    locator = locator_for(
+        atlas, model, method=method, region=region, k=k, heading=heading, as_declared=as_declared
+    )
     source = ("photo", photo) if isinstance(photo, bytes) else photo
     (result,) = locate_paths([source], locator, workers=1)
     if result.error is not None:
@@ -87,16 +94,20 @@ def open_locator(
     method: Method = "nearest",
     within: str | None = None,
     k: int | None = None,
+    heading: HeadingChoice = None,
+    as_declared: bool = False,
     few: bool = False,
-) -> Locator:
+) -> AnyLocator:
     """Open an atlas and its model, and make them a locator.
 
     Args:
         atlas: The atlas folder.
         model: The bundle; None for the one that the atlas keeps.
-        method: ``nearest``, ``density`` or ``clusters``.
+        method: ``nearest``, ``density`` or ``clusters``; unused among aerial patches.
         within: A GeoJSON file, an ISO country code, or a box ``south,west,north,east``.
         k: How many matches to use.
+        heading: See :func:`locate`.
+        as_declared: See :func:`locate`.
         few: Only some photos will be asked: finding out what computes fastest would take longer
             than they do. The vectors are the same.
 
@@ -118,4 +129,6 @@ def open_locator(
         encoder = load_model(bundle, precision="float32", runtime="torch")
     else:
         encoder = load_model(bundle)
-    return Locator(opened, encoder, method=method, region=region, k=k)
+    return locator_for(
+        opened, encoder, method=method, region=region, k=k, heading=heading, as_declared=as_declared
+    )

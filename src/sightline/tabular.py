@@ -133,9 +133,7 @@ def located(error: SightlineError, line: int, table: Path) -> SightlineError:
     return type(error)(message, hint=error.hint, path=error.path or table)
 
 
-def known_columns(
-    names: Sequence[str], synonyms: Mapping[str, Sequence[str]]
-) -> dict[str, int]:
+def known_columns(names: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Return where the known columns of a header stand, whatever the case they are written in.
 
     Args:

@@ -126,7 +126,7 @@ def atlas(photos: Path, bundle: Path, tmp_path_factory: pytest.TempPathFactory) 
     """An atlas of :func:`photos`; tests that change one copy it."""
     from sightline.atlas import build_derived
     from sightline.atlas.build import build_atlas
-    from sightline.cli.atlas import keep_model
+    from sightline.cli.growing import keep_model
     from sightline.datasets import open_source
     from sightline.models.bundle import load_model
 

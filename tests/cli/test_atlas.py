@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+
+from sightline.atlas import Atlas
 
 from .conftest import PLACES, write_photo
 
@@ -196,3 +199,20 @@ def test_a_damaged_model_in_the_atlas_is_replaced_by_building_again(
     assert again.status == 0
     assert sightline("locate", asked, "--atlas", own).status == 0
     assert not (own / ".model-1").exists()
+
+
+def test_a_search_tree_and_hash_tables_are_built_on_demand(sightline, own):
+    before = sightline("atlas", "info", own, "--json").json()["index"]
+    ran = sightline("atlas", "index", own, "--tree", "k=2,leaf=3", "--lsh", "tables=4,bits=3")
+    assert ran.status == 0
+    assert "tree in " in ran.out
+    assert "lsh in " in ran.out
+    assert re.search(r"finds \d+% of the 1 nearest, by \d+ distances where a scan takes 6", ran.out)
+    assert sightline("atlas", "info", own, "--json").json()["index"] == before
+    assert Atlas.open(own).info()["structures"].keys() == {"tree", "lsh"}
+    unknown = sightline("atlas", "index", own, "--tree", "branches=2")
+    assert unknown.status == 2
+    assert "no setting 'branches'" in unknown.err
+    shutil.rmtree(own / "derived")
+    assert sightline("atlas", "index", own, "--tree", "").status == 0
+    assert Atlas.open(own).info()["structures"]["tree"]["settings"]["k"] == 8

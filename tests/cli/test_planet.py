@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sightline.cli.app import app
-from sightline.errors import UsageError
+from sightline.errors import RegionError, UsageError
 from sightline.imagery import open_photo
 from sightline.planet.difficulty import DIFFICULTIES
 
@@ -69,3 +69,16 @@ def test_show(tmp_path: Path) -> None:
         UsageError, match=r"A place has a latitude and a longitude\. Got 1\.0 alone"
     ):
         run("show", "1.0", "--out", str(out))
+
+
+def test_walk(tmp_path: Path) -> None:
+    out = str(tmp_path / "walk")
+    words = ("walk", out, "--within", "46.7434,67.9438,46.7464,67.9483", "--photos", "2")
+    said = run(*words, "--panorama")
+    assert "2 photos in" in said
+    assert "2 files written, 0 were there; photos.csv lists them" in said
+    report = json.loads(run(*words, "--panorama", "--json").splitlines()[-1])
+    assert report == {"folder": out, "photos": 2, "written": 0, "kept": 2}
+    assert open_photo(tmp_path / "walk" / "0000.jpg").pixels.shape == (128, 512, 3)
+    with pytest.raises(RegionError, match="Got 2 in"):
+        run("walk", out, "--within", "1,2")

@@ -45,7 +45,7 @@ def test_a_manifest_and_one_of_its_splits(tmp_path: Path) -> None:
 
 def test_a_split_of_a_list_is_refused_and_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("lat,lon\n1,2\n")
-    with pytest.raises(UsageError, match="Only a manifest has splits. Got 'test'"):
+    with pytest.raises(UsageError, match=r"Only a manifest has splits\. Got 'test'"):
         read_places(tmp_path / "list.csv", split="test")
 
 

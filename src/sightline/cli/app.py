@@ -12,9 +12,13 @@ from sightline.cli.console import run, say
 from sightline.cli.dataset import dataset
 from sightline.cli.doctor import doctor
 from sightline.cli.evaluate import evaluate
+from sightline.cli.evaluate_cross_view import cross_view
+from sightline.cli.explain import explain
 from sightline.cli.locate import locate
 from sightline.cli.model import model
+from sightline.cli.partition import partition
 from sightline.cli.planet import planet
+from sightline.cli.train import train
 
 app = typer.Typer(
     name="sightline",
@@ -27,9 +31,13 @@ app = typer.Typer(
 app.command()(locate)
 app.add_typer(atlas)
 app.add_typer(model)
+app.add_typer(train)
 app.add_typer(dataset)
 app.add_typer(evaluate)
+evaluate.command("cross-view")(cross_view)
 app.add_typer(planet)
+app.add_typer(partition)
+app.command()(explain)
 app.command()(doctor)
 
 

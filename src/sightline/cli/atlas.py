@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from sightline.cli.console import Status, err, note, printable, progress_bar, say, say_json
+from sightline.cli.aerial import (
+    AerialChoice,
+    AerialOption,
+    AttributionOption,
+    BandsOption,
+    CrsOption,
+    MinValidOption,
+    NetworkOption,
+    PatchesWithinOption,
+    PatchOption,
+    RangeOption,
+    SourceNameOption,
+    StrideOption,
+    ZoomOption,
+)
+from sightline.cli.console import Status, note, printable, progress_bar, say, say_json
+from sightline.cli.growing import grow
 from sightline.cli.options import AtlasArgument, JsonOption, ModelOption, PhotosOption
-from sightline.durable import output_error
-from sightline.errors import SightlineError, UsageError
-
-if TYPE_CHECKING:
-    from sightline.atlas.build import BuildReport, Progress
-    from sightline.models.protocol import Encoder
+from sightline.cli.search_structures import index_structures
+from sightline.errors import UsageError
 
 atlas = typer.Typer(
     name="atlas", help="Build, grow, clean, check and export an atlas.", no_args_is_help=True
 )
-
-SHOWN_PROBLEMS = 10
 
 WorkersOption = Annotated[
     int | None,
@@ -40,8 +46,8 @@ def build(
     folder: Annotated[
         Path, typer.Argument(metavar="OUT", help="The atlas to make.", show_default=False)
     ],
-    photos: PhotosOption,
     model: Annotated[Path, typer.Option("--model", help="The model bundle.", show_default=False)],
+    photos: PhotosOption = None,
     licence: Annotated[
         str | None, typer.Option(help="Licence of the collection.", show_default=False)
     ] = None,
@@ -49,33 +55,63 @@ def build(
         str | None, typer.Option(help="What the collection is.", show_default=False)
     ] = None,
     workers: WorkersOption = None,
+    aerial: AerialOption = None,
+    patch_m: PatchOption = None,
+    stride_m: StrideOption = None,
+    within: PatchesWithinOption = None,
+    min_valid: MinValidOption = None,
+    bands: BandsOption = None,
+    value_range: RangeOption = None,
+    source_crs: CrsOption = None,
+    zoom: ZoomOption = None,
+    allow_network: NetworkOption = False,
+    attribution: AttributionOption = None,
+    source_name: SourceNameOption = None,
 ) -> None:
-    """Build an atlas from photos with places; run it again to go on after a stop.
+    """Build an atlas from photos or aerial imagery; run it again to go on after a stop.
 
     Example: `sightline atlas build lund.atlas --photos walk/ --model mobilenet.model`
-    """
-    from sightline.api import open_model
 
-    encoder = open_model(model)
-    _grow(folder, photos, encoder, workers, licence=licence, description=description, model=model)
+    Example: `sightline atlas build town.atlas --aerial town.tif --patch-m 100 --model frgeo.model`
+    """
+    choice = AerialChoice(
+        aerial, patch_m, stride_m, within, min_valid, bands, value_range, source_crs, zoom,
+        allow_network, attribution, source_name,
+    )  # fmt: skip
+    grow(folder, photos, choice, model, workers, licence, description, keep=True)
+    _index(folder)
 
 
 @atlas.command()
 def add(
     folder: AtlasArgument,
-    photos: PhotosOption,
+    photos: PhotosOption = None,
     model: ModelOption = None,
     workers: WorkersOption = None,
+    aerial: AerialOption = None,
+    within: PatchesWithinOption = None,
+    min_valid: MinValidOption = None,
+    bands: BandsOption = None,
+    value_range: RangeOption = None,
+    source_crs: CrsOption = None,
+    zoom: ZoomOption = None,
+    allow_network: NetworkOption = False,
+    attribution: AttributionOption = None,
+    source_name: SourceNameOption = None,
 ) -> None:
-    """Add photos to an atlas, and index it anew.
+    """Add photos, or patches of more imagery, to an atlas, and index it anew.
 
     Example: `sightline atlas add lund.atlas --photos second-walk/`
     """
-    from sightline.api import open_model
     from sightline.atlas.store import Store
 
     Store.open(folder)
-    _grow(folder, photos, open_model(model or folder), workers)
+    choice = AerialChoice(
+        aerial, None, None, within, min_valid, bands, value_range, source_crs, zoom,
+        allow_network, attribution, source_name,
+    )  # fmt: skip
+    grow(folder, photos, choice, model or folder, workers)
+    _index(folder)
 
 
 @atlas.command()
@@ -129,12 +165,35 @@ def compact(
 
 
 @atlas.command()
-def index(folder: AtlasArgument) -> None:
+def index(
+    folder: AtlasArgument,
+    tree: Annotated[
+        str | None,
+        typer.Option(
+            metavar="k=8,leaf=256,…",
+            help="Build the search tree too: k, leaf, beam, depth, seed.",
+            show_default=False,
+        ),
+    ] = None,
+    lsh: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tables=16,…",
+            help="Build hash tables too: tables, bits, probes, seed.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Fit the whitening and the accelerator on today's rows.
+
+    With `--tree` or `--lsh` an index that is up to date stays; the structure is built beside it.
 
     Example: `sightline atlas index lund.atlas`
     """
-    _index(folder)
+    if tree is None and lsh is None:
+        _index(folder)
+    else:
+        index_structures(folder, tree, lsh, _index)
 
 
 @atlas.command()
@@ -174,9 +233,14 @@ def info(folder: AtlasArgument, as_json: JsonOption = False) -> None:
         say_json(facts)
         return
     card = facts.pop("card")
-    for key in ("encoder", "fingerprint", "dimension", "regions", "licence", "description"):
+    for key in ("kind", "patch_m", "stride_m", "encoder", "fingerprint", "dimension", "regions"):
+        if card[key] is not None:
+            say(f"{key.replace('_', ' '):<14} {printable(str(card[key]))}")
+    for key in ("licence", "description"):
         if card[key] is not None:
             say(f"{key:<14} {printable(str(card[key]))}")
+    for name, source in card["aerial_sources"].items():
+        say(f"{'aerial source':<14} {printable(name)}: {printable(str(source['location']))}")
     for key, value in facts.items():
         shown = value if isinstance(value, str) else json.dumps(value)
         say(f"{key.replace('_', ' '):<14} {printable(shown)}")
@@ -200,62 +264,6 @@ def export(
     say(f"{export_rows(folder, file, vectors=vectors):,} rows in {printable(str(file))}")
 
 
-def _grow(
-    folder: Path,
-    photos: list[str],
-    encoder: Encoder,
-    workers: int | None,
-    licence: str | None = None,
-    description: str | None = None,
-    model: Path | None = None,
-) -> None:
-    from sightline.atlas.build import BuildInterrupted, build_atlas
-    from sightline.datasets import open_source
-
-    records = list(open_source(photos))
-    with progress_bar("building") as bar:
-
-        def show(progress: Progress) -> None:
-            bar(progress.done, progress.total, progress.images_per_s)
-
-        try:
-            report = build_atlas(
-                folder,
-                records,
-                encoder,
-                workers=workers,
-                progress=show,
-                licence=licence,
-                description=description,
-            )
-        except BuildInterrupted as stop:
-            _keep_model_of(folder, model)
-            note(str(stop), style="yellow")
-            raise typer.Exit(Status.INTERRUPTED) from None
-    # Before the index and the table: rows that are committed shall not be without their model.
-    _keep_model_of(folder, model)
-    _summarise(folder, report)
-    _index(folder)
-
-
-def _summarise(folder: Path, report: BuildReport) -> None:
-    say(
-        f"{report.added} photos added at {report.images_per_s:.1f} images/s, "
-        f"{report.skipped} already there, {report.duplicates} under another name; "
-        f"{report.rows:,} rows now"
-    )
-    if not report.problems:
-        return
-    table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
-    table.add_column("left out", no_wrap=True)
-    table.add_column("reason")
-    for problem in report.problems[:SHOWN_PROBLEMS]:
-        reason = f"{problem.message} {problem.hint}"
-        table.add_row(Text(printable(problem.path)), Text(printable(reason)))
-    err.print(table)
-    note(f"{len(report.problems)} photos left out; {folder / 'problems.csv'} lists all of them")
-
-
 def _index(folder: Path) -> None:
     from sightline.atlas.derived import build_derived
     from sightline.atlas.lock import writer_lock
@@ -266,43 +274,3 @@ def _index(folder: Path) -> None:
         return
     with progress_bar("indexing", unit="rows") as bar, writer_lock(folder):
         build_derived(folder, progress=lambda _, done, total: bar(done, total))
-
-
-def _keep_model_of(folder: Path, model: Path | None) -> None:
-    if model is not None and folder.is_dir():
-        keep_model(folder, model)
-
-
-def keep_model(folder: Path, model: Path) -> None:
-    """Copy the bundle into the atlas, so that the folder answers wherever it is taken.
-
-    Raises:
-        OutputError: The copy cannot be written; nothing of it is left behind.
-    """
-    from sightline.api import MODEL_FOLDER
-
-    kept = folder / MODEL_FOLDER
-    source = model / MODEL_FOLDER if (model / MODEL_FOLDER).is_dir() else model
-    if _is_whole(kept):
-        return
-    for stale in folder.glob(f".{MODEL_FOLDER}-*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    work = folder / f".{MODEL_FOLDER}-{os.getpid()}"
-    try:
-        shutil.copytree(source, work)
-        if kept.exists():
-            shutil.rmtree(kept)
-        work.rename(kept)
-    except OSError as error:
-        shutil.rmtree(work, ignore_errors=True)
-        raise output_error(kept, error) from error
-
-
-def _is_whole(bundle: Path) -> bool:
-    from sightline.models.bundle import read_bundle
-
-    try:
-        read_bundle(bundle)
-    except SightlineError:
-        return False
-    return True

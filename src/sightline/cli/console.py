@@ -106,11 +106,16 @@ def progress_bar(what: str, *, unit: str = "images") -> Iterator[ProgressLike]:
         yield report
 
 
-def require_writable(path: Path | None) -> None:
+def require_writable(path: Path | None, *inputs: Path) -> None:
     """Refuse an output path before the long work, not after it.
 
+    Args:
+        path: The file to be written, or None for no file.
+        inputs: Files that are read, and so must not be written over.
+
     Raises:
-        OutputError: The folder is missing or may not be written, or the path is a folder.
+        OutputError: The folder is missing or may not be written, the path is a folder, or it is
+            one of the inputs.
     """
     if path is None:
         return
@@ -129,6 +134,13 @@ def require_writable(path: Path | None) -> None:
             hint="Choose a file you may write.",
             path=path,
         )
+    for read in inputs:
+        if path.exists() and read.exists() and path.samefile(read):
+            raise OutputError(
+                f"{path} is read, and would be written over.",
+                hint="Name another file to write.",
+                path=path,
+            )
 
 
 def run(command: Callable[[], object]) -> None:

@@ -147,7 +147,7 @@ def retrieval(
         same_place_m=same_place_m,
     )
     result = _scored_archive(file, settings, radius_m, _peers(conventions))
-    _tell(result.to_json(), as_json=as_json, report=report)
+    tell(result.to_json(), as_json=as_json, report=report)
 
 
 @evaluate.command("localization")
@@ -196,7 +196,7 @@ def localization(
         prior=_place(prior),
         peers=_peers(conventions),
     )
-    _tell(result.to_json(), as_json=as_json, report=report)
+    tell(result.to_json(), as_json=as_json, report=report)
 
 
 @evaluate.command("compare")
@@ -252,7 +252,7 @@ def compare(
         found = compare_retrieval(
             *(_scored_archive(path, settings, radius_m, ()) for path in (a, b))
         )
-    _tell(found.to_json(), as_json=as_json, report=report)
+    tell(found.to_json(), as_json=as_json, report=report)
 
 
 def _scored_archive(
@@ -268,7 +268,8 @@ def _scored_archive(
         return evaluate_archive(archive, settings, radius_m=radius_m, peers=peers, progress=bar)
 
 
-def _tell(document: dict[str, Any], *, as_json: bool, report: Path | None) -> None:
+def tell(document: dict[str, Any], *, as_json: bool, report: Path | None) -> None:
+    """Print an evaluation, and write its report if one is asked for."""
     if report is not None:
         from sightline.report import write_evaluation_report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +26,7 @@ from sightline.errors import OutputError, SightlineError, UsageError
 
 if TYPE_CHECKING:
     from sightline.datasets import PhotoArguments
-    from sightline.locating import LocatedPhoto, Locator
+    from sightline.locating import AnyLocator, HeadingChoice, LocatedPhoto
 
 SHOWN_MATCHES = 5
 # So many photos are encoded in the seconds that finding the fastest way to encode takes.
@@ -56,6 +57,24 @@ def locate(
             show_default=False,
         ),
     ] = None,
+    heading: Annotated[
+        str | None,
+        typer.Option(
+            "--heading",
+            metavar="DEGREES|unknown",
+            help="With an aerial atlas: where the photos look, clockwise from north; `unknown` to "
+            "find it out. By default what a photo's file says, if the model needs to know.",
+            show_default=False,
+        ),
+    ] = None,
+    as_declared: Annotated[
+        bool,
+        typer.Option(
+            "--as-declared",
+            help="With an aerial atlas: take photos for what the model was trained with (a "
+            "panorama, a field of view), whatever their files say.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="OUT.html", help="Write an HTML report.")
@@ -73,13 +92,23 @@ def locate(
     from sightline.datasets import photos_matching
     from sightline.report import locate_document, write_geojson, write_kml, write_report
 
+    looks = _heading(heading)
     outputs = [path for path in (report, geojson, kml) if path is not None]
     _refuse_to_overwrite(outputs, photos)
     for path in outputs:
         require_writable(path)
     found = photos_matching(photos)
     few = len(found.paths) <= FEW_PHOTOS
-    locator = open_locator(atlas, model=model, method=method.value, within=within, k=k, few=few)
+    locator = open_locator(
+        atlas,
+        model=model,
+        method=method.value,
+        within=within,
+        k=k,
+        heading=looks,
+        as_declared=as_declared,
+        few=few,
+    )
     results = _locate_all(found, locator)
     document = locate_document(results, locator)
     if as_json:
@@ -100,6 +129,21 @@ def locate(
         raise typer.Exit(Status.SOME_FAILED)
 
 
+def _heading(text: str | None) -> HeadingChoice:
+    if text is None or text == "unknown":
+        return text  # type: ignore[return-value] # the one word that is a choice
+    try:
+        degrees = float(text)
+    except ValueError:
+        degrees = math.nan
+    if not math.isfinite(degrees):
+        raise UsageError(
+            f"A heading must be degrees, or 'unknown'. Got {text!r}.",
+            hint="0 is north, 90 is east: --heading 90.",
+        )
+    return degrees
+
+
 def _refuse_to_overwrite(outputs: list[Path], photos: list[str]) -> None:
     taken = {Path(photo).resolve(): "a photo that is asked about" for photo in photos}
     for path in outputs:
@@ -112,7 +156,7 @@ def _refuse_to_overwrite(outputs: list[Path], photos: list[str]) -> None:
         taken[path.resolve()] = "another output"
 
 
-def _locate_all(found: PhotoArguments, locator: Locator) -> list[LocatedPhoto]:
+def _locate_all(found: PhotoArguments, locator: AnyLocator) -> list[LocatedPhoto]:
     from sightline.locating import locate_paths
 
     # An empty stream is an unreadable photo like any other: the rest goes on.
@@ -183,6 +227,10 @@ def _show_estimate(estimate: dict[str, Any]) -> None:
         f"  spread          half of the evidence within {distance_text(estimate['radius_50_m'])}, "
         f"90 % within {distance_text(estimate['radius_90_m'])} ({estimate['method']})"
     )
+    if estimate.get("heading_degrees") is not None:
+        say(f"  looking         towards {estimate['heading_degrees']:.0f}°")
+    for note in estimate.get("notes", ()):
+        say(f"  note            {printable(note)}", style="dim")
 
 
 def _matches(candidates: list[dict[str, Any]]) -> Table:

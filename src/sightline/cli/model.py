@@ -39,7 +39,7 @@ class Pooling(StrEnum):
     token = "class"  # noqa: S105 - the class token of a transformer, no secret
 
 
-class Views(StrEnum):
+class ViewsChoice(StrEnum):
     """Which parts of a photo are encoded and averaged."""
 
     whole = "whole"
@@ -67,7 +67,7 @@ PoolingOption = Annotated[
     typer.Option(help="Pooling of the feature map; by family.", show_default=False),
 ]
 ViewsOption = Annotated[
-    Views | None, typer.Option(help="Whole photo, or several crops.", show_default=False)
+    ViewsChoice | None, typer.Option(help="Whole photo, or several crops.", show_default=False)
 ]
 FeatureOption = Annotated[
     str | None,
@@ -176,7 +176,13 @@ def fetch(
 
 @model.command()
 def info(
-    bundle: Annotated[Path, typer.Argument(help="The bundle.", show_default=False)],
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            help="The bundle, or the name of one that comes with Sightline, such as `planet-360`.",
+            show_default=False,
+        ),
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Say what a bundle holds; its hashes are checked.

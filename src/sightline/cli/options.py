@@ -53,7 +53,7 @@ WithinOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 PhotosOption = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--photos",
         metavar="FOLDER|CSV|PARQUET",

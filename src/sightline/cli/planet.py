@@ -170,6 +170,53 @@ def show(
     say(f"{made.caption} in {printable(str(out))}")
 
 
+@planet.command()
+def walk(
+    folder: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The folder to make.", show_default=False)
+    ],
+    within: Annotated[
+        str,
+        typer.Option(
+            "--within",
+            metavar="FILE|ISO|BOX",
+            help="Where the photos stand: a box `south,west,north,east` in a town, a GeoJSON file "
+            "or a country.",
+            show_default=False,
+        ),
+    ],
+    photos: Annotated[int, typer.Option(min=1, help="How many.")] = 24,
+    panorama: Annotated[
+        bool,
+        typer.Option("--panorama", help="360° strips, for --as-declared, in place of 90° photos."),
+    ] = False,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Photograph a small region from its streets: JPEG with place and heading in their EXIF.
+
+    A longer walk begins with a shorter one; run it again to go on after a stop.
+
+    Example: `sightline planet walk out/ --within 46.742,67.942,46.748,67.950 --photos 12`
+    """
+    from sightline.datasets.planet_walk import TABLE
+    from sightline.datasets.planet_walk import walk as make
+    from sightline.geo.region import parse_region
+
+    region = parse_region(within)
+    with progress_bar("rendering", unit="photos") as bar:
+        report = make(folder, region, photos, seed=seed, panorama=panorama, progress=bar)
+    kept = len(report.photos) - report.written
+    if as_json:
+        count = {"photos": len(report.photos), "written": report.written, "kept": kept}
+        say_json({"folder": str(folder), **count})
+        return
+    say(
+        f"{len(report.photos):,} photos in {printable(str(folder))}: {report.written:,} files "
+        f"written, {kept:,} were there; {TABLE} lists them"
+    )
+
+
 def _parsed(size: str) -> tuple[int, int]:
     parts = size.lower().split("x")
     if len(parts) != 2 or not all(part.isdigit() and int(part) >= 16 for part in parts):

@@ -51,6 +51,15 @@ class ContactSheet:
         save_picture(path, self.pixels)
 
 
+def picture_format(path: str | os.PathLike[str]) -> str:
+    """Return the format of a picture by the ending of its name, or raise a UsageError."""
+    name = Path(path).name
+    kind = _FORMATS.get(Path(name).suffix.lower())
+    if kind is None:
+        raise UsageError(f"The picture must end in .jpg or .png. Got {name!r}.", hint="Rename it.")
+    return kind
+
+
 def save_picture(path: str | os.PathLike[str], pixels: Pixels) -> None:
     """Write uint8 RGB (h, w, 3) as JPEG or PNG, by the ending.
 
@@ -59,11 +68,7 @@ def save_picture(path: str | os.PathLike[str], pixels: Pixels) -> None:
         OutputError: It cannot be written.
     """
     target = Path(path)
-    kind = _FORMATS.get(target.suffix.lower())
-    if kind is None:
-        raise UsageError(
-            f"The picture must end in .jpg or .png. Got {target.name!r}.", hint="Rename it."
-        )
+    kind = picture_format(target)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, kind, quality=92)
     write_bytes(target, stream.getvalue())

@@ -88,7 +88,7 @@ def _parquet(table: Path) -> ReadPlaces | None:
         return None  # No Parquet file, or a damaged one: reading it row by row says which.
     places = np.column_stack([_numbers(held.column(field.name)) for field in fields])
     known = ~np.isnan(places).all(axis=1)
-    return _checked(places[known], np.flatnonzero(known) + 1, int((~known).sum()), table)
+    return _checked(places[known], (np.flatnonzero(known) + 1).tolist(), int((~known).sum()), table)
 
 
 def _table(table: Path) -> ReadPlaces:

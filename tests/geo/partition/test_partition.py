@@ -97,9 +97,7 @@ def test_a_region_is_what_the_partition_assigns(partitions, kind) -> None:
 def test_the_surroundings_of_a_centre_are_covered_closely(middle) -> None:
     """An atlas of a million rows must not be asked about all of them for one cell."""
     rng = np.random.default_rng(0)
-    points = from_unit_vectors(
-        np.concatenate([unit_vectors([middle]), rng.normal(size=(2000, 3))])
-    )
+    points = from_unit_vectors(np.concatenate([unit_vectors([middle]), rng.normal(size=(2000, 3))]))
     held = Partition(Centres(points), points)
     asked = from_unit_vectors(
         np.concatenate(

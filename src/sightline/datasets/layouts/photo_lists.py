@@ -23,7 +23,7 @@ from sightline.datasets.records import RecordProblem
 from sightline.datasets.rows import Photo
 from sightline.errors import PhotoNotFoundError, SightlineError, TableError, UsageError
 from sightline.imagery.formats import PHOTO_SUFFIXES
-from sightline.tabular import missing_columns, number_of, read_rows, text_of
+from sightline.tabular import known_columns, missing_columns, number_of, read_rows, text_of
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "id": ("image_id", "img_id", "id", "filename", "image", "path"),
@@ -162,12 +162,7 @@ def _photo(
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    plain = [cell.strip().lower() for cell in header]
-    found = {
-        column: plain.index(next(name for name in names if name in plain))
-        for column, names in _COLUMNS.items()
-        if any(name in plain for name in names)
-    }
+    found = known_columns(header, _COLUMNS)
     missing = [column for column in ("id", "lat", "lon") if column not in found]
     if missing:
         raise missing_columns(path, header, missing, "The list's columns are image_id, lat, lon.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
 Affine = tuple[float, float, float, float, float, float]
-"""a, b, c, d, e, f: x = a · column + b · row + c, y = d · column + e · row + f."""
+"""In this order the factors of x = a · column + b · row + c and y = d · column + e · row + f."""
 
 _CYLINDERS = ("mercator", "equidistant cylindrical", "plate carr", "cylindrical equal area")
 _FEWEST_POINTS = 3

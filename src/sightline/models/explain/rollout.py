@@ -25,7 +25,7 @@ def rollout_heat(pair: PairSimilarity, view: ViewTrunk, pixels: Tensor) -> Tenso
         pixels: uint8 (n, 3, h, w).
 
     Returns:
-        (n, a, b), not negative: what the tokens that the head reads hold of each place; of the
+        (n, h, w), not negative: what the tokens that the head reads hold of each place; of the
         mean of all places where it reads those.
 
     Raises:

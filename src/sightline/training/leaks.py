@@ -1,0 +1,60 @@
+"""Does the test know what training saw? Looked at before anything long begins."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sightline.datasets.splits import check
+from sightline.errors import SplitLeakError
+from sightline.training.cross_view_recipe import CrossViewRecipe
+from sightline.training.pair_data import Images, PairData, Rows
+
+
+def refuse_leaks(data: PairData, recipe: CrossViewRecipe) -> None:
+    """Refuse splits that share images, contents or places.
+
+    Args:
+        data: The splits.
+        recipe: What to look for: ``leak_check`` and ``leak_radius_m``.
+
+    Raises:
+        SplitLeakError: Naming how many, and the first.
+    """
+    if recipe.leak_check == "off":
+        return
+    photos = {name: np.unique(split.pairs[:, 0]) for name, split in data.splits.items()}
+    _refuse("photos", data.photos, photos, recipe.leak_radius_m)
+    if recipe.leak_check == "all":
+        patches = {name: split.gallery for name, split in data.splits.items()}
+        _refuse("patches", data.patches, patches, 0.0)
+
+
+def _refuse(what: str, images: Images, rows: dict[str, Rows], radius_m: float) -> None:
+    split = [name for name, own in rows.items() for _ in own]
+    numbers = np.concatenate(list(rows.values()))
+    ids = [images.ids[row] for row in numbers.tolist()]
+    for shared, by_content in (
+        (ids, False),
+        ([images.sha256[row] for row in numbers], True),
+    ):
+        report = check(
+            split,
+            ids=ids,
+            sha256=shared,
+            latlon=images.latlon[numbers] if by_content else None,
+            radius_m=radius_m if by_content else 0.0,
+        )
+        if report.clean:
+            continue
+        crossing = report.crossings[0]
+        first = crossing.offenders[0]
+        how = {
+            "content": "have the content of" if by_content else "are also",
+            "place": f"lie within {radius_m:g} m of",
+        }.get(crossing.kind, "belong with")
+        raise SplitLeakError(
+            f"{crossing.rows} {what} {how} {what} of another split, such as {first.first!r} "
+            f"({first.first_split}) and {first.second!r} ({first.second_split}).",
+            hint="Split the data again (`sightline dataset split`), or say with leak_check and "
+            "leak_radius_m what this protocol allows.",
+        )

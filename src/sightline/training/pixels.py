@@ -1,0 +1,177 @@
+"""Pixels at network size: decoded anew each time, or once and kept on disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.datasets.reading import decode_photo
+from sightline.datasets.reading.in_order import in_order
+from sightline.durable import is_disk_full, make_folder, output_error
+from sightline.errors import OutputError, PhotoError
+from sightline.imagery import Limits
+
+Pixels = NDArray[np.uint8]
+Rows = NDArray[np.int64]
+
+# Tiles of datasets are smaller than photos that someone took.
+_LIMITS = Limits(min_side=1)
+
+_ABSENT, _THERE, _BROKEN = 0, 1, 2
+
+
+class PixelSource(Protocol):
+    """Gives the pixels of images by number."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        ...
+
+    def take(self, rows: Rows) -> tuple[Pixels, NDArray[np.bool_]]:
+        """Pixels uint8 (n, 3, height, width), and which images (n,) cannot be used."""
+        ...
+
+
+class DecodedEachTime:
+    """Decodes images whenever they are asked for.
+
+    Args:
+        paths: The images.
+        size: (height, width) they are brought to, whatever their proportions.
+    """
+
+    def __init__(self, paths: Sequence[Path], size: tuple[int, int]) -> None:
+        self.paths, self.size = paths, size
+
+    def take(self, rows: Rows) -> tuple[Pixels, NDArray[np.bool_]]:
+        """Pixels uint8 (n, 3, height, width), and which images (n,) cannot be used."""
+        pixels = np.zeros((len(rows), 3, *self.size), np.uint8)
+        broken = np.zeros(len(rows), bool)
+        for number, row in enumerate(rows.tolist()):
+            try:
+                decoded = decode_photo(self.paths[row], self.size, fit="stretch", limits=_LIMITS)
+            except PhotoError:
+                broken[number] = True
+            else:
+                pixels[number] = decoded.transpose(2, 0, 1)
+        return pixels, broken
+
+
+class KeptOnDisk:
+    """Decodes every image once, into one file that is mapped into memory.
+
+    A file that was begun is gone on with; what is in it is not decoded again.
+
+    Args:
+        folder: Where the file is kept.
+        name: Begins its name; with the size and the fingerprint, so that no other set's is taken.
+        paths: The images.
+        size: (height, width).
+        fingerprint: Of the data set.
+
+    Raises:
+        OutputError: The folder cannot be written, or its disk has too little room.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        paths: Sequence[Path],
+        size: tuple[int, int],
+        fingerprint: str,
+    ) -> None:
+        self.size = size
+        self._decoder = DecodedEachTime(paths, size)
+        make_folder(folder)
+        stem = f"{name}-{size[0]}x{size[1]}-{fingerprint[:16]}"
+        self._pixels_file = folder / f"{stem}.npy"
+        self._state_file = folder / f"{stem}.state.npy"
+        shape = (len(paths), 3, *size)
+        if not (self._pixels_file.is_file() and self._state_file.is_file()):
+            _require_room(folder, int(np.prod(shape, dtype=np.int64)))
+        self._pixels = _mapped(self._pixels_file, shape)
+        self._state = _mapped(self._state_file, (len(paths),))
+
+    def fill(
+        self,
+        rows: Rows,
+        *,
+        workers: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Decode the images that are not there yet, in threads.
+
+        Args:
+            rows: Which of them will be asked for.
+            workers: How many threads; as many as there are cores if None.
+            progress: Is told how many are there, and of how many.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        missing = rows[self._state[rows] == _ABSENT]
+        count = len(rows) - len(missing)
+        threads = workers or os.cpu_count() or 1
+        decoded = in_order(
+            lambda row: self._decoder.take(np.array([row])),
+            missing.tolist(),
+            workers=threads,
+            ahead=4 * threads,
+        )
+        for row, (pixels, broken) in zip(missing.tolist(), decoded, strict=True):
+            self._pixels[row] = pixels[0]
+            # After the pixels: what is marked as there is there, whenever the process dies.
+            self._state[row] = _BROKEN if broken[0] else _THERE
+            count += 1
+            if progress is not None and (count % 64 == 0 or count == len(rows)):
+                progress(count, len(rows))
+
+    def take(self, rows: Rows) -> tuple[Pixels, NDArray[np.bool_]]:
+        """Pixels uint8 (n, 3, height, width), and which images (n,) cannot be used."""
+        if (self._state[rows] == _ABSENT).any():
+            self.fill(np.unique(rows))
+        return self._pixels[rows], self._state[rows] == _BROKEN
+
+    def broken(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which of the images (n,) cannot be used, of those that were decoded."""
+        return np.asarray(self._state[rows] == _BROKEN)
+
+
+def _require_room(folder: Path, wanted: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if wanted > free:
+        raise OutputError(
+            f"Pixels of {wanted / 2**20:,.0f} MiB do not fit into {str(folder)!r}, which has "
+            f"{free / 2**20:,.0f} MiB free.",
+            hint="Free some space, choose another --out, or train with --set pixels=read.",
+            path=folder,
+        )
+
+
+def _mapped(file: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    try:
+        if file.is_file():
+            found = np.load(file, mmap_mode="r+", allow_pickle=False)
+            if found.shape == shape and found.dtype == np.uint8:
+                return np.asarray(found) if not found.size else found
+        made = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            # A mapped page that finds no room kills the process; a file that is too large does not.
+            with file.open("r+b") as opened:
+                os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        if is_disk_full(error):
+            file.unlink(missing_ok=True)
+        raise output_error(file, error) from error
+    except ValueError as error:
+        file.unlink(missing_ok=True)
+        raise output_error(file, OSError(str(error))) from error
+    return made

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import csv
+import math
+import resource
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sightline.errors import CheckpointError, TrainingDivergedError, TrainingMemoryError
+from sightline.training.checkpoint import read_checkpoint
+from sightline.training.faults import told_of_memory
+from sightline.training.loop import Loop, step_seed
+from sightline.training.task import LoopSettings, Stage
+from sightline.training.watching import StepReport
+
+from .conftest import Listener
+from .linear_task import BATCH, ROWS, LinearTask
+
+ONE = Stage(name="one", epochs=3, learning_rate=0.05)
+TWO = Stage(name="two", epochs=2, learning_rate=0.01)
+STEPS = ROWS // BATCH
+
+
+def loop(task: LinearTask, folder: Path, watcher: Any = None, **settings: Any) -> Loop:
+    given = {"log_steps": 1, "checkpoint_minutes": 0.0, **settings}
+    return Loop(task, LoopSettings(**given), folder, watcher=watcher)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_learns_and_says_so(tmp_path: Path, listener: Listener) -> None:
+    task = LinearTask(ONE)
+    end = loop(task, tmp_path, listener).run()
+    assert (end.stage, end.step) == (1, 3 * STEPS)
+    assert task.begun == [(0, 0), (0, 1), (0, 2)]
+    losses = [report.loss for report in listener.steps]
+    assert len(losses) == 3 * STEPS
+    assert losses[-1] < losses[0]
+    last = listener.steps[-1]
+    assert (last.epoch, last.epochs, last.stage) == (3.0, 3, "one")
+    assert last.remaining_s == 0
+    assert listener.steps[0].remaining_s > 0
+    assert last.pairs_per_second > 0
+    assert listener.steps[0].learning_rate == pytest.approx(0.05, rel=0.01)
+    assert next(best for *_, best in listener.validations)
+    logged = rows(tmp_path / "log.csv")
+    assert [int(row["step"]) for row in logged] == list(range(1, 3 * STEPS + 1))
+    assert float(logged[-1]["loss"]) == pytest.approx(losses[-1], rel=1e-6)
+    assert [row["epoch"] for row in rows(tmp_path / "validations.csv")] == [
+        "1",
+        "2",
+        "3",
+    ]
+    assert list((tmp_path / "tensorboard").iterdir())
+    best = read_checkpoint(tmp_path / "checkpoints" / "best.safetensors")
+    assert (
+        best.state["score"]
+        == end.best_score
+        == max(found.score for _, _, found, _ in listener.validations)
+    )
+
+
+def test_reports_are_means_over_the_steps_between(tmp_path: Path) -> None:
+    every, some = Listener(), Listener()
+    loop(LinearTask(ONE), tmp_path / "a", every).run()
+    loop(LinearTask(ONE), tmp_path / "b", some, log_steps=3).run()
+    losses = [report.loss for report in every.steps]
+    # At every third step, and at the end of each epoch of five.
+    assert [report.step for report in some.steps] == [3, 5, 6, 9, 10, 12, 15]
+    assert some.steps[0].loss == pytest.approx(math.fsum(losses[:3]) / 3)
+    assert some.steps[1].loss == pytest.approx(math.fsum(losses[3:5]) / 2)
+
+
+class StoppedError(Exception):
+    pass
+
+
+class StopsAt(Listener):
+    """Breaks a run off after a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.last = step
+
+    def step(self, report: StepReport) -> None:
+        super().step(report)
+        if report.step == self.last:
+            raise StoppedError
+
+
+SETTINGS: dict[str, Any] = {
+    "average_decay": 0.9,
+    "accumulate": 2,
+    "clip_norm": 1.0,
+    "weight_decay": 0.1,
+    "backbone_rate": 0.5,
+    "validate_every_epochs": 2,
+}
+
+
+@pytest.mark.parametrize("minutes", [0.0, 1000.0])
+def test_a_run_that_is_broken_off_anywhere_ends_with_the_same_weights(
+    tmp_path: Path, minutes: float
+) -> None:
+    whole = loop(LinearTask(ONE, TWO), tmp_path / "whole", **SETTINGS)
+    end = whole.run()
+    wanted = read_checkpoint(whole.last)
+    assert end.step == 5 * 3
+    for step in range(1, end.step + 1):
+        folder = tmp_path / f"{step}"
+        with pytest.raises(StoppedError):
+            loop(
+                LinearTask(ONE, TWO),
+                folder,
+                StopsAt(step),
+                **{**SETTINGS, "checkpoint_minutes": minutes},
+            ).run()
+        resumed = loop(LinearTask(ONE, TWO), folder, **SETTINGS)
+        saved = (folder / "checkpoints" / "last.safetensors").is_file()
+        found_end = resumed.run(resume=saved)
+        assert replace(found_end, seconds=0.0) == replace(end, seconds=0.0)
+        found = read_checkpoint(resumed.last)
+        assert set(found.tensors) == set(wanted.tensors)
+        for name, tensor in wanted.tensors.items():
+            assert torch.equal(found.tensors[name], tensor), (step, name)
+        for name in ("task", "optimiser", "average_steps"):
+            assert found.state[name] == wanted.state[name]
+        # Lines after the checkpoint are written once.
+        assert [row["step"] for row in rows(folder / "log.csv")] == [
+            str(n) for n in range(1, end.step + 1)
+        ]
+        assert len(rows(folder / "validations.csv")) == 3
+
+
+def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path, listener: Listener) -> None:
+    first = loop(LinearTask(ONE), tmp_path).run()
+    assert loop(LinearTask(ONE), tmp_path, listener).run(resume=True) == first
+    assert not listener.steps
+
+
+def test_without_a_checkpoint_there_is_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        loop(LinearTask(ONE), tmp_path).run(resume=True)
+
+
+def test_a_stage_ends_when_it_no_longer_improves(tmp_path: Path, listener: Listener) -> None:
+    patient = replace(ONE, epochs=20, patience=2)
+    task = LinearTask(patient, replace(TWO, patience=1), scores=[1.0, 3.0, 2.0, 3.0, 2.5])
+    end = loop(task, tmp_path, listener).run()
+    assert task.begun == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
+    assert [best for *_, best in listener.validations] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert (end.best_score, end.best_stage, end.best_epoch) == (3.0, 0, 2)
+    assert "Stage two begins." in listener.notes
+
+
+def test_the_second_stage_begins_from_the_best_weights(tmp_path: Path) -> None:
+    task = LinearTask(ONE, TWO, scores=[1.0, 5.0, 2.0, 3.0, 4.0])
+    stopping = loop(task, tmp_path, StopsAt(3 * STEPS + 1), average_decay=0.5)
+    with pytest.raises(StoppedError):
+        stopping.run()
+    best = read_checkpoint(stopping.best)
+    # The first step of the second stage is small: its rate is that of the stage.
+    begin = task.model.first.weight.detach()
+    apart = (begin - best.part("model")["first.weight"]).abs().max()
+    assert 0 < float(apart) <= 0.0101
+    assert stopping.average is not None
+    assert stopping.average.steps == 1
+
+
+@pytest.mark.parametrize("accumulate", [2, 3])
+def test_batches_are_added_up_for_a_step(tmp_path: Path, accumulate: int) -> None:
+    task = LinearTask(replace(ONE, epochs=1))
+    seen = []
+    run = loop(task, tmp_path, accumulate=accumulate, optimiser="sgd", momentum=0.0)
+    run.task.spoil = lambda step, value: seen.append(step) or value  # type: ignore[attr-defined]
+    assert run.run().step == -(-STEPS // accumulate)
+    assert seen == [n // accumulate for n in range(STEPS)]
+
+
+def test_sharpness_takes_two_gradients_for_a_step(tmp_path: Path) -> None:
+    seen = []
+    task = LinearTask(replace(ONE, epochs=1), spoil=lambda step, v: seen.append(step) or v)
+    plain = LinearTask(replace(ONE, epochs=1))
+    loop(task, tmp_path / "a", sharpness=0.5).run()
+    loop(plain, tmp_path / "b").run()
+    assert seen == [n // 2 for n in range(2 * STEPS)]
+    assert not torch.equal(task.model.first.weight, plain.model.first.weight)
+
+
+def test_chunks_do_not_change_what_is_learnt(tmp_path: Path) -> None:
+    found = []
+    for chunk_size in (0, 3):
+        task = LinearTask(ONE)
+        task.model.between = torch.nn.Sequential()
+        loop(task, tmp_path / str(chunk_size), chunk_size=chunk_size, clip_norm=0.5).run()
+        found.append(task.model.first.weight.detach())
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_not_finite_stops_the_run_before_it_does_harm(tmp_path: Path, what: str) -> None:
+    def spoil(step: int, value: Tensor) -> Tensor:
+        if step != STEPS + 2:
+            return value
+        # The root has an infinite slope at 0.
+        return value * math.nan if what == "loss" else value + (value - value).sqrt()
+
+    run = loop(LinearTask(ONE, spoil=spoil), tmp_path)
+    with pytest.raises(TrainingDivergedError, match=rf"{what}.* of step {STEPS + 2} is nan") as e:
+        run.run()
+    assert e.value.path == str(run.last)
+    assert "learning_rate" in e.value.hint
+    kept = read_checkpoint(run.last)
+    assert kept.state["position"]["step"] == STEPS + 2
+    assert all(torch.isfinite(t).all() for t in kept.part("model").values())
+    begin = loop(LinearTask(ONE, spoil=lambda step, v: v * math.inf), tmp_path / "b")
+    with pytest.raises(TrainingDivergedError, match="no checkpoint yet"):
+        begin.run()
+
+
+def test_full_memory_is_an_error_with_numbers(tmp_path: Path) -> None:
+    def greedy(step: int, value: Tensor) -> Tensor:
+        return value + torch.ones(1 << 44).sum()
+
+    with pytest.raises(TrainingMemoryError, match="8 pairs at once") as error:
+        loop(LinearTask(ONE, spoil=greedy), tmp_path).run()
+    assert "--set chunk_size=4" in error.value.hint
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 36, hard))
+    try:
+        with (
+            pytest.raises(TrainingMemoryError, match="5 pairs at once"),
+            told_of_memory(9, 5),
+        ):
+            bytearray(1 << 40)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    with pytest.raises(RuntimeError, match="another"), told_of_memory(9, 5):
+        raise RuntimeError("another")
+
+
+def test_randomness_hangs_on_seed_step_and_process() -> None:
+    seeds = {step_seed(*x) for x in ((0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))}
+    assert len(seeds) == 4
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_no_global_randomness_is_touched(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    loop(LinearTask(ONE), tmp_path).run()
+    assert torch.equal(torch.rand(3), wanted)

@@ -1,0 +1,530 @@
+"""Whole runs on the planet's pairs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from tests.test_bare_machine import run as bare
+
+from sightline.datasets import Manifest, write_manifest
+from sightline.errors import (
+    BundleError,
+    CheckpointError,
+    OutputError,
+    RecipeError,
+    TrainingDataError,
+    TrainingDivergedError,
+    UsageError,
+)
+from sightline.models.backbone import CutBackbone, build_backbone
+from sightline.models.bundle import Bundle, load_model, read_bundle, save_bundle
+from sightline.models.card import ModelCard
+from sightline.models.settings import EncoderSettings
+from sightline.training import train
+from sightline.training.checkpoint import read_checkpoint
+from sightline.training.cross_view import CrossViewTask
+from sightline.training.cross_view_recipe import CrossViewRecipe
+from sightline.training.evaluating import evaluate_run
+from sightline.training.grid import _own_data, ablation_runs, few_shot_runs, run_grid
+from sightline.training.pair_data import read_pairs
+from sightline.training.pixels import DecodedEachTime
+from sightline.training.processes import Processes
+from sightline.training.recipe import read_recipe
+from sightline.training.run import build, network_settings
+from sightline.training.run_folder import RunFolder
+from sightline.training.watching import Silent
+
+from .conftest import Listener
+from .recipes import tiny
+from .run_child import KILLED
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def run(planet_pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    torch.set_num_threads(1)
+    train(tiny(), out, data=planet_pairs, device="cpu")
+    return out
+
+
+def test_a_run_leaves_what_it_was_and_what_came_of_it(run: Path) -> None:
+    assert read_recipe(CrossViewRecipe, run / "recipe.toml") == tiny()
+    about = json.loads((run / "run.json").read_text())
+    assert about["schema"] == "sightline.run/1"
+    assert about["status"] == "finished"
+    assert about["data"]["train"] == 56
+    assert about["steps"] == 14
+    assert {"torch", "python"} <= set(about["versions"])
+    assert about["machine"]["cores"] >= 1
+    assert set(about["test"]) >= {"recall@1", "recall@1%", "pssr", "mrr"}
+    assert sorted(p.name for p in run.iterdir()) == [
+        "bundle",
+        "checkpoints",
+        "log.csv",
+        "recipe.toml",
+        "run.json",
+        "tensorboard",
+        "test.json",
+        "validations.csv",
+    ]
+
+
+def test_the_test_is_a_whole_evaluation_and_can_be_repeated(
+    run: Path, planet_pairs: Path, tmp_path: Path
+) -> None:
+    test = json.loads((run / "test.json").read_text())
+    assert (test["schema"], test["kind"]) == ("sightline.evaluation/1", "retrieval")
+    assert (test["n_queries"], test["n_references"]) == (16, 16)
+    assert test["metrics"]["recall@1"]["low"] is not None
+    assert test["reverse"] is not None
+    again = evaluate_run(run, data=planet_pairs, device="cpu", resamples=50).to_json()
+    assert again["name"] == "tiny (test)"
+    for name, found in test["metrics"].items():
+        assert again["metrics"][name]["value"] == pytest.approx(found["value"], abs=1e-9), name
+    validation = evaluate_run(
+        run, data=planet_pairs, split="validation", device="cpu", resamples=50
+    )
+    assert validation.relevance.queries == 8
+    with (run / "validations.csv").open() as file:
+        values = [float(row["recall@1"]) for row in csv.DictReader(file)]
+    best = validation.to_json()["metrics"]["recall@1"]["value"]
+    assert best == pytest.approx(max(values), abs=1e-6)
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    text = (copy / "recipe.toml").read_text().replace('test_split = "test"', 'test_split = ""')
+    (copy / "recipe.toml").write_text(text)
+    with pytest.raises(TrainingDataError, match="names no test split"):
+        evaluate_run(copy, data=planet_pairs)
+
+
+def test_the_bundle_is_the_best_network_with_its_card(run: Path) -> None:
+    bundle = read_bundle(run / "bundle")
+    weights = read_checkpoint(run / "checkpoints" / "best.safetensors").part("model")
+    for name, tensor in bundle.network.state_dict().items():  # type: ignore[union-attr]
+        assert torch.equal(tensor, weights[f"network.{name}"])
+    encoder = load_model(run / "bundle")
+    assert encoder.encode([np.zeros((48, 48, 3), np.uint8)], "aerial").shape == (1, 96 // 6)
+    card = (run / "bundle" / "README.md").read_text()
+    assert "56 pairs; patches 48 m wide" in card
+    assert "| recall@1 |" in card
+    assert "Not for locating people" in card
+    assert "licence" not in card or bundle.card.licence == "unknown"
+
+
+def test_an_evaluation_refuses_what_is_no_run(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        evaluate_run(tmp_path)
+    shutil.copy(run / "recipe.toml", tmp_path / "recipe.toml")
+    with pytest.raises(BundleError):
+        evaluate_run(tmp_path)
+    settings = EncoderSettings("test_resnet", "layer4", "NCHW")
+    backbone = CutBackbone(build_backbone("test_resnet", {}), "layer4", (224, 224), "NCHW")
+    save_bundle(tmp_path / "bundle", Bundle(ModelCard("photos"), settings, backbone))
+    with pytest.raises(BundleError, match="holds no cross-view network"):
+        evaluate_run(tmp_path)
+
+
+def test_a_folder_is_not_written_over(run: Path, planet_pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is not empty"):
+        train(tiny(), run, data=planet_pairs, device="cpu")
+    with pytest.raises(CheckpointError, match="holds no run to resume"):
+        train(tiny(), tmp_path, data=planet_pairs, device="cpu", resume=True)
+    with pytest.raises(CheckpointError, match=r"has epochs = 2, and 3 is asked for"):
+        train(tiny(epochs=3), run, data=planet_pairs, device="cpu", resume=True)
+
+
+def test_a_finished_run_is_left_as_it_is(run: Path, planet_pairs: Path, listener: Listener) -> None:
+    about = train(
+        tiny(log_steps=3), run, data=planet_pairs, device="cpu", resume=True, watcher=listener
+    )
+    assert about["status"] == "finished"
+    assert listener.notes == ["This run is finished."]
+
+
+def test_a_run_is_resumed_on_its_own_data_only(
+    run: Path, planet_pairs: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    RunFolder(copy).record(status="training")
+    about = train(tiny(), copy, data=planet_pairs, device="cpu", resume=True)
+    assert about["status"] == "finished"
+    RunFolder(copy).record(status="training", data={"fingerprint": "0" * 64})
+    with pytest.raises(CheckpointError, match="fingerprint 000000000000"):
+        train(tiny(), copy, data=planet_pairs, device="cpu", resume=True)
+    (copy / "run.json").write_text("{")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        train(tiny(), copy, data=planet_pairs, device="cpu", resume=True)
+
+
+FEW = {"epochs": 1, "batch_size": 14}
+
+
+def test_neighbours_and_clusters_are_found_anew(
+    planet_pairs: Path, tmp_path: Path, listener: Listener
+) -> None:
+    recipe = KILLED.changed(checkpoint_minutes=1000.0)
+    data = planet_pairs / "manifest"
+    train(recipe, tmp_path / "run", data=data, device="cpu", watcher=listener)
+    assert listener.notes.count("Hard partners were found anew.") == 2
+    said = next(note for note in listener.notes if note.startswith("Super-batches of"))
+    assert sum(int(n) for n in re.findall(r"\d+", said)) == 56
+    table = pq.read_table(tmp_path / "run" / "super_batches.parquet")
+    assert len(table) == 56
+    assert np.isfinite(np.array(table.column("lat"))).all()
+    stages = {stage for stage, *_ in listener.validations}
+    assert stages == {"one", "two"}
+
+
+def test_photos_and_patches_that_are_neither_are_masked(planet_pairs: Path, tmp_path: Path) -> None:
+    """Photo 0 also shows patch 1, off its centre."""
+    manifest = Manifest.open(planet_pairs / "manifest")
+    pairs = list(manifest.pairs())
+    pairs.append(replace(pairs[0], id="half", patch_id=pairs[1].patch_id, relation="semi-positive"))
+    copy = tmp_path / "data"
+    write_manifest(copy, replace(manifest.dataset(), pairs=lambda: iter(pairs)))
+    recipe = tiny(**FEW)
+    data = read_pairs(Manifest.open(copy, root=manifest.root), recipe)
+    source = DecodedEachTime(data.photos.paths, recipe.stored_ground_size)
+    network = build(recipe, network_settings(recipe, None))
+    task = CrossViewTask(recipe, data, network, source, source, Processes(), tmp_path, Silent())
+    found = task._neither(torch.tensor([3, 0, 1]))
+    assert found is not None
+    assert found.tolist() == [[False] * 3, [False, False, True], [False] * 3]
+
+
+def test_photos_without_a_place_are_no_neighbours(planet_pairs: Path, tmp_path: Path) -> None:
+    manifest = Manifest.open(planet_pairs / "manifest")
+    photos = [replace(photo, lat=None, lon=None) for photo in manifest.photos()]
+    copy = tmp_path / "data"
+    write_manifest(copy, replace(manifest.dataset(), photos=lambda: iter(photos)))
+    with pytest.raises(TrainingDataError, match="56 training photos have no place"):
+        train(tiny(sampler="near", near_cluster=2), tmp_path / "a", data=copy, device="cpu")
+
+
+def test_netvlad_says_what_it_lacks(planet_pairs: Path, tmp_path: Path) -> None:
+    head = {"clusters": 10_000, "projection": 0}
+    recipe = tiny(**FEW, architecture="cvm-net-i", head_options=head)
+    with pytest.raises(UsageError) as error:
+        train(recipe, tmp_path / "a", data=planet_pairs / "manifest", device="cpu")
+    assert "give more pairs" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"architecture": "cvm-net-i", "head_options": {"clusters": 4, "projection": 0}},
+        {
+            "architecture": "frgeo",
+            "ground": "crop:90",
+            "heading": "known",
+            "ground_size": (32, 32),
+            "model_args": {"output_stride": 8},
+        },
+        {"sampler": "near", "near_cluster": 4, "precision": "bfloat16", "memory": 20},
+        {
+            "architecture": "vgg16-fc",
+            "head_options": {"widths": [8, 8]},
+            "loss": "max-margin",
+            "mining": "semi-hard",
+            "mining_nearest": True,
+            "loss_distance": "euclidean",
+            "optimiser": "adam",
+            "test_split": "",
+            "validation_split": "test",
+        },
+        {
+            "loss": "n-pair",
+            "mining": "hardest",
+            "chunk_size": 5,
+            "pixels": "read",
+            "branches": "shared",
+            "ground_size": (32, 32),
+            "reduce": "active",
+        },
+        {
+            "loss": "contrastive",
+            "mining": "hardest-share",
+            "optimiser": "sgd",
+            "negatives": "both",
+            "channels_last": False,
+            "select_by": "pssr",
+        },
+    ],
+    ids=lambda changes: changes.get("architecture") or changes.get("loss") or "near",
+)
+def test_recipes_of_many_kinds_run(
+    changes: dict[str, Any], planet_pairs: Path, tmp_path: Path
+) -> None:
+    about = train(
+        tiny(**FEW, **changes),
+        tmp_path / "run",
+        data=data_for(changes, planet_pairs, tmp_path),
+        device="cpu",
+    )
+    assert about["status"] == "finished"
+    assert math.isfinite(about["best"]["score"])
+    assert (about["test"] is None) == (changes.get("test_split") == "")
+    card = (tmp_path / "run" / "bundle" / "README.md").read_text()
+    assert ("No test split" in card) == (about["test"] is None)
+
+
+def data_for(changes: dict[str, Any], planet_pairs: Path, tmp_path: Path) -> Path:
+    """The planet's pairs, whatever size a recipe wants to store photos at: as a plain folder."""
+    del changes, tmp_path
+    return planet_pairs / "manifest"
+
+
+def test_unknown_headings_are_scored_under_the_best_turn(
+    planet_pairs: Path, tmp_path: Path
+) -> None:
+    recipe = tiny(
+        **FEW,
+        architecture="frgeo",
+        heading="unknown",
+        phases=2,
+        aerial_size=(64, 64),
+        ground_size=(32, 128),
+        model_args={"output_stride": 8},
+    )
+    data = planet_pairs / "manifest"
+    train(recipe, tmp_path / "run", data=data, device="cpu")
+    test = json.loads((tmp_path / "run" / "test.json").read_text())
+    assert test["reverse"] is None
+    assert any("the turn that fits best" in warning for warning in test["warnings"])
+    again = evaluate_run(tmp_path / "run", data=data, device="cpu", resamples=50).to_json()
+    assert again["metrics"]["mrr"]["value"] == pytest.approx(test["metrics"]["mrr"]["value"])
+    settings = read_bundle(tmp_path / "run" / "bundle").settings
+    assert (settings.heading, settings.turns) == ("unknown", 2)
+
+
+def broken_copy(planet_pairs: Path, target: Path, *numbers: int) -> Path:
+    shutil.copytree(planet_pairs, target)
+    for number in numbers:
+        next((target / "photos").glob(f"*{number:07d}*")).write_bytes(b"no image")
+    return target / "manifest"
+
+
+@pytest.mark.parametrize("pixels", ["kept", "read"])
+def test_broken_images_are_skipped_up_to_a_share(
+    planet_pairs: Path, tmp_path: Path, listener: Listener, pixels: str
+) -> None:
+    """Photos 0 and 5 are trained on."""
+    data = broken_copy(planet_pairs, tmp_path / "data", 0, 5)
+    allowed = tiny(**FEW, pixels=pixels, bad_images=0.05)
+    about = train(allowed, tmp_path / "a", data=data, device="cpu", watcher=listener)
+    assert about["status"] == "finished"
+    said = [note for note in listener.notes if "broken" in note]
+    assert said[-1].startswith("2 pairs are")
+    strict = tiny(**FEW, pixels=pixels, bad_images=0.02)
+    with pytest.raises(
+        TrainingDataError, match=r"2 of 56 training pairs cannot be read.*allows 1"
+    ) as e:
+        train(strict, tmp_path / "b", data=data, device="cpu")
+    assert "sightline dataset doctor" in e.value.hint
+
+
+def test_broken_images_of_validation_are_left_out_or_refused(
+    planet_pairs: Path, tmp_path: Path
+) -> None:
+    """Photo 21 selects, and photo 33 is a test."""
+    data = broken_copy(planet_pairs, tmp_path / "data", 21, 33)
+    about = train(tiny(**FEW, bad_images=0.2), tmp_path / "a", data=data, device="cpu")
+    assert about["status"] == "finished"
+    test = json.loads((tmp_path / "a" / "test.json").read_text())
+    assert test["n_queries"] == 15
+    assert any("could not be read" in warning for warning in test["warnings"])
+    with pytest.raises(TrainingDataError, match="1 images of 16 in this split"):
+        train(tiny(**FEW), tmp_path / "b", data=data, device="cpu")
+
+
+def test_too_few_pairs_or_places_are_refused_before_training(
+    planet_pairs: Path, tmp_path: Path
+) -> None:
+    data = planet_pairs / "manifest"
+    with pytest.raises(TrainingDataError, match="56 training pairs make no batch of 60") as error:
+        train(tiny(batch_size=60), tmp_path / "a", data=data, device="cpu")
+    assert "batch_size=28" in error.value.hint
+
+
+def test_a_rate_that_is_too_high_is_told_as_such(planet_pairs: Path, tmp_path: Path) -> None:
+    wild = tiny(epochs=2, learning_rate=1e30, optimiser="sgd", schedule="constant")
+    with pytest.raises(TrainingDivergedError, match="of step") as error:
+        train(wild, tmp_path / "run", data=planet_pairs / "manifest", device="cpu")
+    assert error.value.code == "training.diverged"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(small_disk: Path, planet_pairs: Path) -> None:
+    recipe = tiny(pixels="read", checkpoint_minutes=0.0)
+    out = small_disk / "run"
+    data = planet_pairs / "manifest"
+    with pytest.raises(OutputError, match="No space left") as full:
+        train(recipe, out, data=data, device="cpu")
+    assert "Free some space" in full.value.hint
+    assert not [p for p in out.rglob("*") if p.name.startswith(".writing")]
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    about = train(recipe, out, data=data, device="cpu", resume=True)
+    assert about["status"] == "finished"
+
+
+def child(mode: str, data: Path, folder: Path) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.training.run_child", mode, str(data), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        cwd=ROOT,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_a_killed_run_ends_with_the_same_weights_bit_by_bit(
+    planet_pairs: Path, tmp_path: Path
+) -> None:
+    said = child("kill", planet_pairs / "manifest", tmp_path)
+    assert said.count("died") >= 4, said
+    for name in ("last", "best"):
+        whole, broken = (
+            read_checkpoint(tmp_path / run / "checkpoints" / f"{name}.safetensors")
+            for run in ("whole", "broken")
+        )
+        assert set(whole.tensors) == set(broken.tensors)
+        for key, tensor in whole.tensors.items():
+            assert torch.equal(tensor, broken.tensors[key]), key
+    documents = [
+        json.loads((tmp_path / run / "test.json").read_text()) for run in ("whole", "broken")
+    ]
+    assert documents[0] == documents[1]
+    clusters = [
+        pq.read_table(tmp_path / run / "super_batches.parquet") for run in ("whole", "broken")
+    ]
+    assert clusters[0].equals(clusters[1])
+    assert {"last", "best"} == {p.stem for p in (tmp_path / "broken" / "checkpoints").iterdir()}
+
+
+def test_two_processes_learn_what_one_learns(planet_pairs: Path, tmp_path: Path) -> None:
+    child("share", planet_pairs / "manifest", tmp_path)
+    one, two = (
+        read_checkpoint(tmp_path / run / "checkpoints" / "last.safetensors")
+        for run in ("one", "two")
+    )
+    assert one.state["position"]["step"] == two.state["position"]["step"] == 18
+    for key, tensor in one.part("model").items():
+        torch.testing.assert_close(two.part("model")[key], tensor, rtol=2e-3, atol=2e-4, msg=key)
+    for part in ("loss", "task"):
+        for key, tensor in one.part(part).items():
+            torch.testing.assert_close(two.part(part)[key], tensor, rtol=2e-3, atol=2e-3, msg=key)
+    about = json.loads((tmp_path / "two" / "run.json").read_text())
+    assert (about["processes"], about["status"]) == (2, "finished")
+
+
+def test_a_grid_is_trained_once_and_summed_up(planet_pairs: Path, tmp_path: Path) -> None:
+    recipe = tiny(**FEW)
+    runs = ablation_runs(recipe, {"loss": ["infonce", "tuple"]}, seeds=2)
+    assert [run.name for run in runs] == [
+        "loss=infonce,seed=0",
+        "loss=infonce,seed=1",
+        "loss=tuple,seed=0",
+        "loss=tuple,seed=1",
+    ]
+    out, first = tmp_path / "grid", Listener()
+    run_grid(runs[:2], out, data=planet_pairs / "manifest", device="cpu", watcher=first)
+    second = Listener()
+    summary = run_grid(runs, out, data=planet_pairs / "manifest", device="cpu", watcher=second)
+    # Pixels are decoded once for all, and finished runs are left alone.
+    assert first.prepared
+    assert not second.prepared
+    assert second.notes.count("This run is finished.") == 2
+    assert [s["setting"] for s in summary["settings"]] == ["loss=infonce", "loss=tuple"]
+    rows = pq.read_table(out / "results.parquet").to_pylist()
+    assert [row["run"] for row in rows] == [run.name for run in runs]
+    own = [row["test recall@10"] for row in rows[:2]]
+    setting = summary["settings"][0]
+    assert setting["mean"]["test recall@10"] == pytest.approx(np.mean(own))
+    assert setting["deviation"]["test recall@10"] == pytest.approx(np.std(own, ddof=1))
+    assert summary["finished"]
+
+
+def test_a_grid_goes_on_past_a_run_that_diverges(planet_pairs: Path, tmp_path: Path) -> None:
+    recipe = tiny(**FEW, optimiser="sgd", schedule="constant")
+    runs = ablation_runs(recipe, {"learning_rate": [1e30, 1e-3]})
+    summary = run_grid(runs, tmp_path, data=planet_pairs / "manifest", device="cpu")
+    assert [(s["seeds"], s["failed"]) for s in summary["settings"]] == [(0, 1), (1, 0)]
+    assert summary["settings"][0]["mean"] == {}
+    assert summary["settings"][1]["deviation"]["test mrr"] is None
+    about = json.loads((tmp_path / "runs" / runs[0].name / "run.json").read_text())
+    assert about["status"] == "failed"
+
+
+def test_few_shot_runs_are_the_papers_shares() -> None:
+    runs = few_shot_runs(tiny())
+    assert [run.recipe.train_share for run in runs] == [1.0, 0.8, 0.6, 0.4, 0.2]
+    assert runs[1].name == "train_share=0.8,seed=0"
+
+
+@pytest.mark.parametrize(
+    ("vary", "seeds"), [({}, 1), ({"seed": [1]}, 1), ({"loss": []}, 1), ({"loss": ["tuple"]}, 0)]
+)
+def test_grids_of_nothing_are_refused(vary: dict[str, list[Any]], seeds: int) -> None:
+    with pytest.raises(UsageError, match="must vary one key or more"):
+        ablation_runs(tiny(), vary, seeds=seeds)
+
+
+def test_a_combination_that_cannot_be_is_refused_before_any_run() -> None:
+    with pytest.raises(RecipeError, match=r"heading=known,seed=0: heading = 'known'"):
+        ablation_runs(tiny(), {"heading": ["aligned", "known"]})
+
+
+def test_the_planets_pairs_of_a_grid_are_kept_apart_by_their_settings(tmp_path: Path) -> None:
+    """Without a place of their own they lie in the grid's folder."""
+    names = {
+        _own_data(tiny(**changes), tmp_path)
+        for changes in ({}, {"planet_pairs": 90}, {"ground_size": (40, 64)}, {"epochs": 9})
+    }
+    assert len(names) == 3
+    assert _own_data(tiny(data="some/folder"), tmp_path) is None
+
+
+def test_training_needs_no_more_than_a_gpu_machine_has(planet_pairs: Path, tmp_path: Path) -> None:
+    """Torch, timm, numpy, scipy, scikit-learn, pyarrow, pillow and safetensors."""
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(tiny(**FEW).to_toml())
+    done = bare(
+        "from pathlib import Path\n"
+        "from sightline.training import CrossViewRecipe, read_recipe, train\n"
+        f"recipe = read_recipe(CrossViewRecipe, {str(recipe)!r})\n"
+        f"data, out = Path({str(planet_pairs / 'manifest')!r}), Path({str(tmp_path / 'run')!r})\n"
+        "print(train(recipe, out, data=data, device='cpu')['status'])\n"
+    )
+    assert done.stdout == "finished\n", done.stderr

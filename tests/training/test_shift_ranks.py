@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sightline.models.region_shifts import best_shifts
+from sightline.training.shift_ranks import (
+    TIE_TOLERANCE,
+    as_regions,
+    relevance_of,
+    shift_ranks,
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    photos=st.integers(1, 6),
+    patches=st.integers(1, 7),
+    seed=st.integers(0, 999),
+    copies=st.booleans(),
+)
+def test_ranks_are_those_of_a_slow_count(
+    photos: int, patches: int, seed: int, copies: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    ground = torch.from_numpy(rng.normal(size=(photos, 4, 3)).astype(np.float32))
+    aerial = torch.from_numpy(rng.normal(size=(patches, 2, 4, 3)).astype(np.float32))
+    if copies:
+        aerial[:] = aerial[rng.integers(0, patches, patches)]
+    every = np.array([(p, a) for p in range(photos) for a in range(patches)])
+    chosen = every[rng.random(len(every)) < 0.3].reshape(-1, 2)
+    semi = every[rng.random(len(every)) < 0.3].reshape(-1, 2)
+    numbers = np.arange(photos), np.arange(patches)
+    relevance = relevance_of(chosen, semi, *numbers)
+    ranks = shift_ranks(ground, aerial, relevance)
+    scores = best_shifts(ground, aerial)[0].numpy()
+    for photo in range(photos):
+        right = set(relevance.positives.of(photo).tolist())
+        others = [a for a in range(patches) if a not in right]
+        assert ranks.positives[photo] == len(right)
+        if not right:
+            assert ranks.better[photo] == len(others)
+            continue
+        best = max(scores[photo, a] for a in right)
+        better = [a for a in others if scores[photo, a] > best + TIE_TOLERANCE]
+        tied = [a for a in others if abs(scores[photo, a] - best) <= TIE_TOLERANCE]
+        assert (ranks.better[photo], ranks.tied[photo]) == (len(better), len(tied))
+        half = set(relevance.semi_positives.of(photo).tolist())
+        assert ranks.semi_better[photo] == len(half & set(better))
+        assert ranks.semi_tied[photo] == len(half & set(tied))
+        beside = sum(abs(scores[photo, a] - best) <= TIE_TOLERANCE for a in right) - 1
+        assert ranks.positives_tied[photo] == beside
+
+
+def test_what_is_right_speaks_of_the_images_that_are_there() -> None:
+    pairs = np.array([[7, 20], [9, 20], [9, 30], [11, 40]])
+    semi = np.array([[7, 30], [9, 30], [9, 99]])
+    found = relevance_of(pairs, semi, np.array([7, 9]), np.array([20, 30, 50]))
+    assert (found.queries, found.references) == (2, 3)
+    assert [found.positives.of(n).tolist() for n in range(2)] == [[0], [0, 1]]
+    assert [found.semi_positives.of(n).tolist() for n in range(2)] == [[1], []]
+
+
+def test_vectors_are_regions_one_after_another() -> None:
+    vectors = torch.arange(12.0).reshape(2, 6)
+    assert as_regions(vectors, 3).shape == (2, 3, 2)
+    assert as_regions(vectors, 3)[1, 2].tolist() == [10.0, 11.0]
+    assert pytest.approx(2e-6) == TIE_TOLERANCE

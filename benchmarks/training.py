@@ -121,10 +121,21 @@ def measured(recipe: CrossViewRecipe, data: PairData, rounds: int, folder: Path)
         "pairs_per_second": {name: round(value, 2) for name, value in middle.items()},
         "spread": {name: [round(min(x), 2), round(max(x), 2)] for name, x in rates.items()},
         "keeping_s_per_pair": round(keeping_s / len(data.train), 5),
-        "kept_over_plain": round(middle["kept"] / middle["plain"], 3),
-        "read_over_plain": round(middle["read"] / middle["plain"], 3),
-        "kept_over_bare": round(middle["kept"] / middle["bare"], 3),
+        # Of the two of a round, which were measured one after the other.
+        "kept_over_plain": ratio(rates["kept"], rates["plain"]),
+        "read_over_plain": ratio(rates["read"], rates["plain"]),
+        "kept_over_bare": ratio(rates["kept"], rates["bare"]),
         "wanted": {"over_plain": 1.5, "over_bare": 0.9},
+    }
+
+
+def ratio(first: list[float], second: list[float]) -> dict[str, float]:
+    """Median, least and most of the rounds' ratios."""
+    found = sorted(a / b for a, b in zip(first, second, strict=True))
+    return {
+        "median": round(statistics.median(found), 3),
+        "least": round(found[0], 3),
+        "most": round(found[-1], 3),
     }
 
 

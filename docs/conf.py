@@ -20,6 +20,8 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
+# Classes of one short name live in several rooms; a type in a docstring names the nearest.
+suppress_warnings = ["ref.python"]
 # Thousands of objects in the sidebar of every page take minutes to write, unread.
 toc_object_entries = False
 # Packages hand on the names of their modules; each is described once, where it lives.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import math
 import resource
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from sightline.errors import CheckpointError, TrainingDivergedError, TrainingMemoryError
+from sightline.errors import (
+    CheckpointError,
+    OutputError,
+    TrainingDivergedError,
+    TrainingMemoryError,
+)
 from sightline.training.checkpoint import read_checkpoint
 from sightline.training.faults import told_of_memory
 from sightline.training.loop import Loop, step_seed
 from sightline.training.task import LoopSettings, Stage
-from sightline.training.watching import StepReport
+from sightline.training.watching import RunLog, StepReport
 
 from .conftest import Listener
 from .linear_task import BATCH, ROWS, LinearTask
@@ -265,3 +271,22 @@ def test_no_global_randomness_is_touched(tmp_path: Path) -> None:
     torch.manual_seed(5)
     loop(LinearTask(ONE), tmp_path).run()
     assert torch.equal(torch.rand(3), wanted)
+
+
+def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    (tmp_path / "log.csv").mkdir()
+    report = StepReport(1, "one", 0.5, 1, 1.0, 0.1, 1.0, 10.0, 1.0, 1.0)
+    with pytest.raises(OutputError, match="log.csv"):
+        log.step(report)
+    log.close()
+
+
+def test_without_tensorboard_there_are_no_event_files(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    loop(LinearTask(replace(ONE, epochs=1)), tmp_path, listener).run()
+    assert listener.notes == ["No TensorBoard files: the package `tensorboard` is missing."]
+    assert not (tmp_path / "tensorboard").exists()
+    assert rows(tmp_path / "log.csv")

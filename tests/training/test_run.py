@@ -273,23 +273,13 @@ def test_netvlad_says_what_it_lacks(planet_pairs: Path, tmp_path: Path) -> None:
 def test_recipes_of_many_kinds_run(
     changes: dict[str, Any], planet_pairs: Path, tmp_path: Path
 ) -> None:
-    about = train(
-        tiny(**FEW, **changes),
-        tmp_path / "run",
-        data=data_for(changes, planet_pairs, tmp_path),
-        device="cpu",
-    )
+    recipe = tiny(**FEW, **changes)
+    about = train(recipe, tmp_path / "run", data=planet_pairs / "manifest", device="cpu")
     assert about["status"] == "finished"
     assert math.isfinite(about["best"]["score"])
     assert (about["test"] is None) == (changes.get("test_split") == "")
     card = (tmp_path / "run" / "bundle" / "README.md").read_text()
     assert ("No test split" in card) == (about["test"] is None)
-
-
-def data_for(changes: dict[str, Any], planet_pairs: Path, tmp_path: Path) -> Path:
-    """The planet's pairs, whatever size a recipe wants to store photos at: as a plain folder."""
-    del changes, tmp_path
-    return planet_pairs / "manifest"
 
 
 def test_unknown_headings_are_scored_under_the_best_turn(

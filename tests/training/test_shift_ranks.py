@@ -6,6 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sightline.errors import EvaluationError
+from sightline.evaluation import Relevance, RetrievalSettings, evaluate_retrieval
 from sightline.models.region_shifts import best_shifts
 from sightline.training.shift_ranks import (
     TIE_TOLERANCE,
@@ -69,3 +71,22 @@ def test_vectors_are_regions_one_after_another() -> None:
     assert as_regions(vectors, 3).shape == (2, 3, 2)
     assert as_regions(vectors, 3)[1, 2].tolist() == [10.0, 11.0]
     assert pytest.approx(2e-6) == TIE_TOLERANCE
+
+
+def test_an_evaluation_takes_ranks_that_were_made_otherwise() -> None:
+    generator = torch.Generator().manual_seed(0)
+    ground = torch.randn(6, 4, 3, generator=generator)
+    aerial = torch.randn(6, 2, 4, 3, generator=generator)
+    relevance = Relevance.paired(6)
+    ranks = shift_ranks(ground, aerial, relevance)
+    vectors = ground.flatten(1).numpy(), aerial[:, 0].flatten(1).numpy()
+    one_way = RetrievalSettings(both_ways=False, resamples=20)
+    found = evaluate_retrieval(*vectors, relevance, one_way, ranks=ranks)
+    assert found.ranks is ranks
+    assert found.backward is None
+    assert found.to_json()["metrics"]["recall@1"]["value"] == np.mean(ranks.better == 0)
+    with pytest.raises(EvaluationError, match="nothing of references that ask"):
+        evaluate_retrieval(*vectors, relevance, ranks=ranks)
+    fewer = shift_ranks(ground[:5], aerial, relevance.of_queries(np.arange(5)))
+    with pytest.raises(EvaluationError, match="5 queries and 6 references"):
+        evaluate_retrieval(*vectors, relevance, one_way, ranks=fewer)

@@ -27,7 +27,7 @@ def uniform_of_ids(
         values: How many numbers for each id, up to 8.
 
     Returns:
-        float64 (n, values): the first 53 bits of 8-byte words of BLAKE2b.
+        The first 53 bits of 8-byte words of BLAKE2b, float64 (n, values).
     """
     key = f"{purpose}\0{seed}\0{'' if epoch is None else epoch}".encode()
     start = hashlib.blake2b(digest_size=8 * values)

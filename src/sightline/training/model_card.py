@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sightline.models.card import ModelCard
@@ -19,7 +20,7 @@ _SHOWN = ("recall@1", "recall@5", "recall@10", "recall@1%", "hit_rate", "mrr", "
 
 def bundle_card(recipe: CrossViewRecipe, dataset: str, pairs: int) -> ModelCard:
     """What stands in the bundle itself."""
-    start = f"backbones from {recipe.weights}" if recipe.weights else "random weights"
+    start = f"backbones from {Path(recipe.weights).name}" if recipe.weights else "random weights"
     return ModelCard(
         name=recipe.name,
         licence=recipe.licence,

@@ -277,7 +277,7 @@ def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     log = RunLog(tmp_path)
     (tmp_path / "log.csv").mkdir()
     report = StepReport(1, "one", 0.5, 1, 1.0, 0.1, 1.0, 10.0, 1.0, 1.0)
-    with pytest.raises(OutputError, match="log.csv"):
+    with pytest.raises(OutputError, match=r"log\.csv"):
         log.step(report)
     log.close()
 

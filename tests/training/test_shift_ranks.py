@@ -80,7 +80,7 @@ def test_an_evaluation_takes_ranks_that_were_made_otherwise() -> None:
     relevance = Relevance.paired(6)
     ranks = shift_ranks(ground, aerial, relevance)
     vectors = ground.flatten(1).numpy(), aerial[:, 0].flatten(1).numpy()
-    one_way = RetrievalSettings(both_ways=False, resamples=20)
+    one_way = RetrievalSettings(both_ways=False, resamples=50)
     found = evaluate_retrieval(*vectors, relevance, one_way, ranks=ranks)
     assert found.ranks is ranks
     assert found.backward is None

@@ -45,8 +45,8 @@ def compact(state: Mapping[str, Tensor], form: WeightsForm) -> dict[str, Tensor]
     """Weights as they are stored.
 
     ``int8``: a matrix or convolution w, with the output channel first, is stored as q and s with
-    w ≈ q · s[channel], s = max abs(w[channel]) / 127 and q = round(w / s), so that no weight is off by
-    more than s / 2 (symmetric quantisation for each channel: Krishnamoorthi, *Quantizing deep
+    w ≈ q · s[channel], s = max abs(w[channel]) / 127 and q = round(w / s), so that no weight is off
+    by more than s / 2 (symmetric quantisation for each channel: Krishnamoorthi, *Quantizing deep
     convolutional networks for efficient inference*, 2018, section 2.2). All other tensors, and all
     of ``float16``, are halved where half precision holds them.
 

@@ -135,8 +135,9 @@ def sharpest_nearby(optimiser: Optimizer, rho: float) -> Iterator[None]:
     """Within it, weights stand where the loss is highest nearby; gradients are emptied.
 
     Adaptive sharpness-aware minimisation (Kwon, Kim, Park and Choi, "ASAM", 2021, equation 4): the
-    step is ρ w² g / norm(w g) for each weight w and its gradient g, over all weights together. TransGeo
-    and FRGeo train with it. The gradient is then taken there, and the step made from where it was.
+    step is ρ w² g / norm(w g) for each weight w and its gradient g, over all weights together.
+    TransGeo and FRGeo train with it. The gradient is then taken there, and the step made from where
+    it was.
     """
     moved = gradients_of(optimiser)
     with torch.no_grad():

@@ -49,8 +49,11 @@ def test_occlusion_finds_what_the_pictures_share(occluded):
     assert share_inside(occluded.second, data.in_second) > 5 * AREA
 
 
-@pytest.mark.parametrize("method", ["gradient", "grad-cam"])
-@pytest.mark.parametrize("layer", ["layer1", "layer2"])
+# Grad-CAM's averages over the last, smallest map can be negative everywhere: then it shows nothing.
+@pytest.mark.parametrize(
+    ("layer", "method"),
+    [("layer1", "gradient"), ("layer2", "gradient"), ("layer1", "grad-cam")],
+)
 def test_gradients_point_where_occlusion_does(occluded, method, layer):
     data = pairs(8, seed=2)
     found = explain(pair_of(trained()), data.first, data.second, method=method, layer=layer)

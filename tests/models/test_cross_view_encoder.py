@@ -132,6 +132,18 @@ def test_a_network_that_is_told_headings() -> None:
     assert found.ground_queries(prepared(found, photos)).vectors.shape[:2] == (3, 4)
 
 
+def test_an_aligned_photo_shows_the_regions_of_the_north() -> None:
+    same = {"ground": "perspective:90", "ground_size": (64, 96), "options": {"split": "area"}}
+    aligned, known = encoder(heading="aligned", **same), encoder(heading="known", **same)
+    known.network.load_state_dict(aligned.network.state_dict())
+    photos = prepared(aligned, pictures(2, (64, 96)))
+    expected = known.ground_queries(photos, np.zeros(2))
+    for headings in (None, np.zeros(2)):
+        found = aligned.ground_queries(photos, headings)
+        np.testing.assert_allclose(found.vectors, expected.vectors, atol=1e-6)
+        assert found.headings.tolist() == [[0.0], [0.0]]
+
+
 def test_panoramas_are_turned_until_they_look_north() -> None:
     found = encoder()
     north = pictures(2, (64, 256))

@@ -255,7 +255,10 @@ class TorchCrossViewEncoder:
             return rolled_queries(self._run_ground, given, headings)
         if self.heading == "aligned":
             refuse_turned(self.name, headings)
-            return plain_queries(self._run_ground, given, 0.0)
+            if not can_turn(self._network):
+                return plain_queries(self._run_ground, given, 0.0)
+            # Without being told, its regions would be the view's own and not those of the compass.
+            headings = np.zeros(len(given))
         if not can_turn(self._network):
             return plain_queries(self._run_ground, given, np.nan)
         if headings is None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sightline.cli.console import Status, note, progress_bar, say
+from sightline.cli.building import building
+from sightline.cli.console import say
 from sightline.errors import UsageError
 
 if TYPE_CHECKING:
-    from sightline.atlas.run import BuildReport, Progress
+    from sightline.atlas.run import BuildReport
     from sightline.imagery.aerial import AerialSource
     from sightline.models.protocol import Encoder
 
@@ -225,32 +226,23 @@ def grow_aerial(
 ) -> BuildReport:
     """Build or grow an aerial atlas, with a bar; an interrupt ends with its own status."""
     from sightline.atlas.aerial.build import MIN_VALID, build_aerial_atlas
-    from sightline.atlas.run import BuildInterrupted
     from sightline.geo.region import parse_region
 
     patch_m, stride_m = _sides(folder, choice, encoder)
-    with progress_bar("building", unit="patches") as bar:
-
-        def show(progress: Progress) -> None:
-            bar(progress.done, progress.total, progress.images_per_s)
-
-        try:
-            report = build_aerial_atlas(
-                folder,
-                source,
-                encoder,
-                patch_m=patch_m,
-                stride_m=stride_m,
-                within=None if choice.within is None else parse_region(choice.within),
-                min_valid=MIN_VALID if choice.min_valid is None else choice.min_valid,
-                workers=workers,
-                progress=show,
-                licence=licence,
-                description=description,
-            )
-        except BuildInterrupted as stop:
-            note(str(stop), style="yellow")
-            raise typer.Exit(Status.INTERRUPTED) from None
+    with building("patches") as show:
+        report = build_aerial_atlas(
+            folder,
+            source,
+            encoder,
+            patch_m=patch_m,
+            stride_m=stride_m,
+            within=None if choice.within is None else parse_region(choice.within),
+            min_valid=MIN_VALID if choice.min_valid is None else choice.min_valid,
+            workers=workers,
+            progress=show,
+            licence=licence,
+            description=description,
+        )
     say(
         f"{report.added:,} patches of {patch_m:g} m added at {report.images_per_s:.1f} patches/s, "
         f"{report.skipped + report.duplicates:,} already there, {report.blank:,} left out because "

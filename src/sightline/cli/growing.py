@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from sightline.cli.aerial import AerialChoice, grow_aerial, refuse_aerial
-from sightline.cli.console import Status, err, note, printable, progress_bar, say
+from sightline.cli.building import building
+from sightline.cli.console import err, note, printable, say
 from sightline.durable import output_error
 from sightline.errors import SightlineError
 
 if TYPE_CHECKING:
-    from sightline.atlas.build import BuildReport, Progress
+    from sightline.atlas.build import BuildReport
     from sightline.datasets.records import PhotoRecord, RecordProblem
     from sightline.models.protocol import Encoder
 
@@ -86,26 +87,18 @@ def _grow_photos(
     licence: str | None,
     description: str | None,
 ) -> BuildReport:
-    from sightline.atlas.build import BuildInterrupted, build_atlas
+    from sightline.atlas.build import build_atlas
 
-    with progress_bar("building") as bar:
-
-        def show(progress: Progress) -> None:
-            bar(progress.done, progress.total, progress.images_per_s)
-
-        try:
-            report = build_atlas(
-                folder,
-                records,
-                encoder,
-                workers=workers,
-                progress=show,
-                licence=licence,
-                description=description,
-            )
-        except BuildInterrupted as stop:
-            note(str(stop), style="yellow")
-            raise typer.Exit(Status.INTERRUPTED) from None
+    with building("images") as show:
+        report = build_atlas(
+            folder,
+            records,
+            encoder,
+            workers=workers,
+            progress=show,
+            licence=licence,
+            description=description,
+        )
     say(
         f"{report.added} photos added at {report.images_per_s:.1f} images/s, "
         f"{report.skipped} already there, {report.duplicates} under another name; "

@@ -15,6 +15,7 @@ from sightline.geo.circle import Circle
 from sightline.geo.coordinates import LatLng
 from sightline.imagery.photo import Photo
 from sightline.locating.aerial_queries import AerialQuery, HeadingChoice, prepare_aerial_query
+from sightline.locating.attempts import attempt_all
 from sightline.locating.estimate import Candidate, Estimate
 from sightline.locating.evidence import Floats, evidence_weights, require_number
 from sightline.locating.judging import SHARES, judge
@@ -150,13 +151,7 @@ class CrossViewLocator:
         Returns:
             n estimates or errors.
         """
-        try:
-            return self._answers(queries)
-        except SightlineError as error:
-            if len(queries) == 1:
-                return [error]
-        # Whose error it was shows only one by one.
-        return [answer for query in queries for answer in self.attempt([query])]
+        return attempt_all(self._answers, queries)
 
     def _answers(self, queries: Sequence[AerialQuery]) -> list[Estimate | SightlineError]:
         if not queries:

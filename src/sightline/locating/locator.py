@@ -16,6 +16,7 @@ from sightline.errors import (
 )
 from sightline.imagery.photo import Photo
 from sightline.imagery.place import ExifPlace
+from sightline.locating.attempts import attempt_all
 from sightline.locating.estimate import Estimate
 from sightline.locating.evidence import require_number
 from sightline.locating.judging import estimates_of
@@ -213,16 +214,13 @@ class Locator:
         Returns:
             n estimates or errors.
         """
-        try:
-            return self._answers(queries, None, None)
-        except SightlineError as error:
-            if len(queries) == 1:
-                return [error]
-        # Whose error it was shows only one by one.
-        return [answer for query in queries for answer in self.attempt([query])]
+        return attempt_all(self._answers, queries)
 
     def _answers(
-        self, queries: Sequence[Query], near: Near | None, hashes: Sequence[str | None] | None
+        self,
+        queries: Sequence[Query],
+        near: Near | None = None,
+        hashes: Sequence[str | None] | None = None,
     ) -> list[Estimate | SightlineError]:
         _check_exclusions(near, hashes, len(queries))
         if not queries:

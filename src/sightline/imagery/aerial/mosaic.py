@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from sightline.geo.planar import outline_of
 from sightline.geo.region import BoundingBox, MultiPolygon, Region
-from sightline.imagery.aerial.raster_source import About, RasterSource, nothing
+from sightline.imagery.aerial.raster_source import About, Described, RasterSource, nothing
 from sightline.imagery.aerial.source import AerialPixels
 from sightline.imagery.aerial.tangent_plane import checked_patch, patch_outline
 
@@ -23,7 +23,7 @@ _MOST_OPEN = 32
 _REACH = 1.001
 
 
-class Mosaic:
+class Mosaic(Described):
     """An :class:`~sightline.imagery.aerial.AerialSource` over the files of a folder.
 
     Args:
@@ -32,38 +32,13 @@ class Mosaic:
     """
 
     def __init__(self, parts: Sequence[RasterSource], about: About) -> None:
+        super().__init__(about)
         # Ties are broken by name, so that the same folder gives the same pixels everywhere.
         self.parts = sorted(parts, key=lambda p: (round(p.native_metres_per_pixel, 6), p.location))
-        self._about = about
         self._outlines = [part.raster.outline.outline for part in self.parts]
         self._tree = shapely.STRtree(self._outlines)
         self._open: OrderedDict[int, None] = OrderedDict()
         self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        """A short name."""
-        return self._about.name
-
-    @property
-    def location(self) -> str:
-        """The folder."""
-        return self._about.location
-
-    @property
-    def options(self) -> Mapping[str, object]:
-        """How to open it so that the pixels are the same."""
-        return self._about.options
-
-    @property
-    def attribution(self) -> str | None:
-        """Whom to name."""
-        return self._about.attribution
-
-    @property
-    def licence(self) -> str | None:
-        """Under which licence it may be used."""
-        return self._about.licence
 
     @property
     def revision(self) -> tuple[int, int]:

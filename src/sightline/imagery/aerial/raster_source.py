@@ -97,16 +97,14 @@ class About:
     revision: tuple[int, int] = (0, 0)
 
 
-class RasterSource:
-    """An :class:`~sightline.imagery.aerial.AerialSource` over one raster.
+class Described:
+    """A source that says of itself what it was told.
 
     Args:
-        raster: The pixels.
-        about: The rest.
+        about: That.
     """
 
-    def __init__(self, raster: Raster, about: About) -> None:
-        self.raster = raster
+    def __init__(self, about: About) -> None:
         self._about = about
 
     @property
@@ -133,6 +131,19 @@ class RasterSource:
     def licence(self) -> str | None:
         """Under which licence it may be used."""
         return self._about.licence
+
+
+class RasterSource(Described):
+    """An :class:`~sightline.imagery.aerial.AerialSource` over one raster.
+
+    Args:
+        raster: The pixels.
+        about: The rest.
+    """
+
+    def __init__(self, raster: Raster, about: About) -> None:
+        super().__init__(about)
+        self.raster = raster
 
     @property
     def revision(self) -> tuple[int, int]:

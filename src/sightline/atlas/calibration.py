@@ -103,7 +103,7 @@ def calibrate(
         lengths = (exact_rows, *(int(len(segment) * share) for share in _SELECTIVITIES))
         queries = perturbed_rows(segment, rng, _SIMILARITIES[depths[-1]], _QUERIES_WITHIN)
         runs = _measured_runs(segment, queries, depths[-1], lengths, rng)
-        within = [_choose_within(accelerator, runs, d, target) for d in depths]
+        within = _choose_within(accelerator, runs, depths, target)
     return Calibration(
         tuple(e for e in everywhere if e is not None), tuple(e for e in within if e is not None)
     )
@@ -193,23 +193,30 @@ def _measured_runs(
 
 
 def _choose_within(
-    accelerator: Accelerator, runs: list[_Run], depth: int, target: float
-) -> Effort | None:
-    """The effort whose worst recall over all runs, asked from inside and outside, is enough."""
-    factors = [f for f in _CANDIDATES_WITHIN if depth * f <= _MOST_CANDIDATES]
-    shares = np.ones(len(factors))
+    accelerator: Accelerator, runs: list[_Run], depths: list[int], target: float
+) -> list[Effort | None]:
+    """For each depth the effort whose worst recall over all runs is enough."""
+    factors = {d: [f for f in _CANDIDATES_WITHIN if d * f <= _MOST_CANDIDATES] for d in depths}
+    shares = {d: np.ones(len(factors[d])) for d in depths}
+    most = max(d * factors[d][-1] for d in depths)
     for run in runs:
+        # Reading every list costs most and serves all depths: fewer candidates come first in more.
         proposed = accelerator.propose(
-            run.queries,
-            depth * factors[-1],
-            lists=accelerator.lists,
-            allowed=run.allowed,
+            run.queries, most, lists=accelerator.lists, allowed=run.allowed
         )
-        truth = run.truth[:, :depth]
-        found = [recall(proposed[:, : depth * f], truth) for f in factors]
-        shares = np.minimum(shares, found)
-    reached = np.flatnonzero(shares >= target)
-    if not len(reached):
-        return None
-    factor = factors[int(reached[0])]
-    return Effort(depth, accelerator.lists, depth * factor, float(shares[reached[0]]))
+        for depth, least in shares.items():
+            truth = run.truth[:, :depth]
+            found = [recall(proposed[:, : depth * f], truth) for f in factors[depth]]
+            shares[depth] = np.minimum(least, found)
+    chosen: list[Effort | None] = []
+    for depth, least in shares.items():
+        reached = np.flatnonzero(least >= target)
+        first = int(reached[0]) if len(reached) else None
+        chosen.append(
+            None
+            if first is None
+            else Effort(
+                depth, accelerator.lists, depth * factors[depth][first], float(least[first])
+            )
+        )
+    return chosen

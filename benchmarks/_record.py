@@ -48,7 +48,8 @@ def _commit() -> str:
         check=False,
     ).stdout.strip()
     dirty = subprocess.run(
-        ["git", "status", "--porcelain", "-uno"],
+        # The records of other benchmarks change nothing that is measured.
+        ["git", "status", "--porcelain", "-uno", "--", ":/", ":!results"],
         capture_output=True,
         text=True,
         cwd=here,

@@ -1,0 +1,121 @@
+"""What each part of the cross-view evidence compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from _cross_view_trials import Trial
+from sightline.training import CrossViewRecipe, find_recipe, read_recipe
+
+Values = Mapping[str, Any]
+
+# 144 columns: crops of 180, 90 and 70 degrees are 72, 36 and 28 of them, without a rest.
+HEIGHT, WIDTH = 32, 144
+FIELDS = (180, 90, 70)
+ALIGNED, UNKNOWN = "aligned 360", "unknown 90"
+
+_POOLED = {"architecture": "frgeo-baseline", "head_options": {}}
+_FOUR = {"architecture": "frgeo", "head_options": {"regions": 4}}
+OURS = {
+    "architecture": "frgeo",
+    "head_options": {"regions": 16, "split": "area"},
+    "loss": "infonce",
+}
+_SOFT = {"loss": "soft-margin", "loss_distance": "squared_euclidean"}
+_TUPLE = {"loss": "tuple", "loss_distance": "cosine"}
+
+FRGEO = {
+    "baseline": {**_POOLED, **_SOFT},
+    "recombination": {**_FOUR, **_SOFT},
+    "tuple loss": {**_POOLED, **_TUPLE},
+    "FRGeo": {**_FOUR, **_TUPLE},
+    "ours": OURS,
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One question.
+
+    Args:
+        what: It, in a sentence or two.
+        systems: What is compared, by name.
+        settings: Under which circumstances.
+        pairs: Which systems are tested against each other: the one that is there, and the one that
+            may be better.
+        seeds: How many.
+        changes: What every recipe of the part has in place of the base's values.
+    """
+
+    what: str
+    systems: Mapping[str, Values]
+    settings: Sequence[str]
+    pairs: Sequence[tuple[str, str]]
+    seeds: int = 3
+    changes: Callable[[], Values] = dict
+
+    def trials(self, seeds: int, changes: Values) -> list[Trial]:
+        """All runs, those of one seed together."""
+        found = []
+        for seed in range(seeds):
+            for setting in self.settings:
+                for name, values in self.systems.items():
+                    recipe = base().changed(**self.changes(), **changes)
+                    view = view_of(setting, recombines=values["architecture"] == "frgeo")
+                    own = {**values, **view, "seed": seed, "name": f"{name}, {setting}"}
+                    found.append(Trial(name, setting, seed, recipe.changed(**own)))
+        return found
+
+
+def base() -> CrossViewRecipe:
+    """What all runs have in common: ``small-planet`` on images of half the side, for fewer epochs.
+
+    No test split: the four galleries are looked at afterwards.
+    """
+    recipe = read_recipe(CrossViewRecipe, find_recipe("small-planet"))
+    return recipe.changed(
+        aerial_size=(64, 64),
+        epochs=10,
+        warmup_epochs=1.0,
+        validate_every_epochs=5,
+        test_split="",
+    )
+
+
+def view_of(setting: str, *, recombines: bool) -> dict[str, Any]:
+    """What photos show, and what is known of their headings.
+
+    A network that knows no regions cannot be told a heading. Where headings are known, its tiles
+    are turned by them instead, which is the same as photos that all look north.
+    """
+    heading, degrees = setting.split()
+    field = int(degrees)
+    if field == 360:
+        return {"ground": "panorama", "heading": heading, "ground_size": (HEIGHT, WIDTH)}
+    told = heading if heading == "unknown" or recombines else "aligned"
+    size = (HEIGHT, WIDTH * field // 360)
+    return {"ground": f"crop:{field}", "heading": told, "ground_size": size}
+
+
+PARTS = {
+    "frgeo": Part(
+        "FRGeo's ablation and ours: does the paper's order hold (baseline < recombination, tuple "
+        "loss < both), for panoramas and for crops of them, heading known and unknown?",
+        FRGEO,
+        [
+            ALIGNED,
+            *(f"{heading} {field}" for heading in ("known", "unknown") for field in FIELDS),
+            "unknown 360",
+        ],
+        [
+            ("baseline", "recombination"),
+            ("baseline", "tuple loss"),
+            ("baseline", "FRGeo"),
+            ("recombination", "FRGeo"),
+            ("tuple loss", "FRGeo"),
+            ("FRGeo", "ours"),
+        ],
+    ),
+}

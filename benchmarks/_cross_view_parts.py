@@ -80,6 +80,7 @@ def base() -> CrossViewRecipe:
         epochs=10,
         warmup_epochs=1.0,
         validate_every_epochs=5,
+        precision="bfloat16",
         test_split="",
     )
 
@@ -99,6 +100,20 @@ def view_of(setting: str, *, recombines: bool) -> dict[str, Any]:
     return {"ground": f"crop:{field}", "heading": told, "ground_size": size}
 
 
+_MAX_MARGIN = {**OURS, "loss": "max-margin"}
+_TWO_STAGES = {**OURS, "epochs": 5, "second_epochs": 5}
+LOSSES = {
+    "max-margin": _MAX_MARGIN,
+    "max-margin, semi-hard": {**_MAX_MARGIN, "mining": "semi-hard"},
+    "soft-margin": {**OURS, "loss": "soft-margin"},
+    "tuple": {**OURS, "loss": "tuple"},
+    "InfoNCE": OURS,
+    "InfoNCE, neighbours in a batch": {**OURS, "sampler": "near"},
+    "InfoNCE, similar in a batch": {**OURS, "sampler": "similar"},
+    "two stages": _TWO_STAGES,
+    "two stages, super-batches": {**_TWO_STAGES, "second_sampler": "super-batches"},
+}
+
 PARTS = {
     "frgeo": Part(
         "FRGeo's ablation and ours: does the paper's order hold (baseline < recombination, tuple "
@@ -107,7 +122,6 @@ PARTS = {
         [
             ALIGNED,
             *(f"{heading} {field}" for heading in ("known", "unknown") for field in FIELDS),
-            "unknown 360",
         ],
         [
             ("baseline", "recombination"),
@@ -116,6 +130,22 @@ PARTS = {
             ("recombination", "FRGeo"),
             ("tuple loss", "FRGeo"),
             ("FRGeo", "ours"),
+        ],
+    ),
+    "losses": Part(
+        "Losses, negatives and batches, with the network of ours: max-margin, soft-margin, tuple "
+        "and InfoNCE; semi-hard negatives against all; super-batches, neighbours on the ground "
+        "and similar patches against plain shuffling.",
+        LOSSES,
+        [ALIGNED, UNKNOWN],
+        [
+            ("max-margin", "max-margin, semi-hard"),
+            ("max-margin", "soft-margin"),
+            ("soft-margin", "tuple"),
+            ("tuple", "InfoNCE"),
+            ("InfoNCE", "InfoNCE, neighbours in a batch"),
+            ("InfoNCE", "InfoNCE, similar in a batch"),
+            ("two stages", "two stages, super-batches"),
         ],
     ),
 }

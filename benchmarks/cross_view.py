@@ -1,10 +1,7 @@
 """Which cross-view methods find the patch of a photo, on the synthetic planet, at equal budget?
 
-    python benchmarks/cross_view.py frgeo           FRGeo's ablation and ours, eight kinds of photo
+    python benchmarks/cross_view.py frgeo           FRGeo's ablation and ours, seven kinds of photo
     python benchmarks/cross_view.py losses          losses, negatives and super-batches
-    python benchmarks/cross_view.py architectures   published networks and ours
-    python benchmarks/cross_view.py pretrained      the same question from ImageNet weights
-    python benchmarks/cross_view.py collapse        a ResNet-50 into the dense line, on purpose
 
 Each writes ``results/cross-view-NAME.json``, and is sized for two cores and two hours. All networks
 of a part see the same pairs equally often, with the same augmentation, rate and batches; the seeds

@@ -13,26 +13,27 @@ from _cross_view_trials import METRICS, Scores, Trial
 from sightline.evaluation.uncertainty import holm, interval, paired_test
 
 HEADLINE = "recall@1"
-Values = dict[tuple[str, str, str], list[Scores]]
 
 
-def report(part: Part, trials: Sequence[Trial], scores: Sequence[Scores]) -> dict[str, Any]:
-    """All numbers of a part as JSON has them."""
-    by_setting: dict[tuple[str, str], list[Scores]] = {}
+def report(
+    part: Part, setting: str, trials: Sequence[Trial], scores: Sequence[Scores]
+) -> dict[str, Any]:
+    """All numbers of a part in one setting as JSON has them."""
+    by_system: dict[str, list[Scores]] = {}
     for trial, own in zip(trials, scores, strict=True):
-        by_setting.setdefault((trial.setting, trial.system), []).append(own)
+        by_system.setdefault(trial.system, []).append(own)
     return {
         "intervals": "95 %, of the mean over seeds; a query's values of all seeds are drawn "
         "together (percentile bootstrap, 10,000 resamples), so that they tell of other queries, "
         "not of other seeds; those stand beside them",
         "tests": "b less a, recall@1, sign flips of whole queries; p after Holm over all tests",
-        "base": _plain(trials[0].recipe.to_dict()),
-        "systems": {name: _plain(values) for name, values in part.systems.items()},
-        "settings": {
-            setting: {name: _row(by_setting[setting, name]) for name in part.systems}
-            for setting in part.settings
+        "setting": setting,
+        "recipe": _plain(trials[0].recipe.to_dict()),
+        "systems": {
+            name: {"changes": _plain(values), **_row(by_system[name])}
+            for name, values in part.systems.items()
         },
-        "comparisons": _comparisons(part, by_setting),
+        "comparisons": _comparisons(part, by_system),
     }
 
 
@@ -63,33 +64,22 @@ def _number(done: Sequence[Scores], test: str, metric: str) -> dict[str, Any]:
     }
 
 
-def _comparisons(part: Part, own: dict[tuple[str, str], list[Scores]]) -> list[dict[str, Any]]:
-    found, p_values = [], []
-    for setting in part.settings:
-        for test in TESTS:
-            for a, b in part.pairs:
-                sides = [
-                    [one.values for one in own[setting, name] if one.values] for name in (a, b)
-                ]
-                if not all(sides):
-                    continue
-                first, second = (
-                    np.mean([one[test, HEADLINE].astype(np.float64) for one in side], axis=0)
-                    for side in sides
-                )
-                test_of = paired_test(first, second, rng=np.random.default_rng(0))
-                found.append(
-                    {
-                        "setting": setting,
-                        "test": test,
-                        "a": a,
-                        "b": b,
-                        "difference": _short(test_of.difference),
-                        "low": _short(test_of.low),
-                        "high": _short(test_of.high),
-                    }
-                )
-                p_values.append(float(test_of.p_value or 0.0))
+def _comparisons(part: Part, own: dict[str, list[Scores]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    p_values: list[float] = []
+    for test in TESTS:
+        for a, b in part.pairs:
+            sides = [[one.values for one in own[name] if one.values] for name in (a, b)]
+            if not all(sides):
+                continue
+            first, second = (
+                np.mean([one[test, HEADLINE].astype(np.float64) for one in side], axis=0)
+                for side in sides
+            )
+            paired = paired_test(first, second, rng=np.random.default_rng(0))
+            ends = {key: _short(getattr(paired, key)) for key in ("difference", "low", "high")}
+            found.append({"test": test, "a": a, "b": b, **ends})
+            p_values.append(float(paired.p_value or 0.0))
     for row, adjusted in zip(found, holm(p_values), strict=True):
         row["p"] = float(f"{adjusted:.2g}")
     return found

@@ -1,11 +1,12 @@
 """Which cross-view methods find the patch of a photo, on the synthetic planet, at equal budget?
 
-    python benchmarks/cross_view.py frgeo           FRGeo's ablation and ours, seven kinds of photo
-    python benchmarks/cross_view.py losses          losses, negatives and super-batches
+    python benchmarks/cross_view.py frgeo "aligned 360"     FRGeo's ablation, and ours
+    python benchmarks/cross_view.py frgeo "unknown 90"      the same for crops of 90°, no heading
+    python benchmarks/cross_view.py losses "aligned 360"    losses, negatives and super-batches
 
-Each writes ``results/cross-view-NAME.json``, and is sized for two cores and two hours. All networks
-of a part see the same pairs equally often, with the same augmentation, rate and batches; the seeds
-change weights, order and augmentation. Tests are four galleries of 2,000 places without overlap.
+Each writes ``results/cross-view-PART-SETTING.json``, and is sized for two cores and an hour. All
+networks of a part see the same pairs equally often, with the same augmentation, rate and batches;
+the seeds change weights, order and augmentation. Tests are four galleries of 2,000 places without overlap.
 Runs are kept in ``--out`` and not trained again. Everything is synthetic.
 """
 
@@ -32,16 +33,19 @@ def main() -> None:
     """Train, test and record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=PARTS)
+    parser.add_argument("setting", help="of the part's: what photos show, what is known of them")
     parser.add_argument("--out", type=Path, default=RUNS, help="of pairs and runs")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="runs at once")
     parser.add_argument("--train", type=int, default=2400, help="training pairs")
     parser.add_argument("--test", type=int, default=2000, help="test pairs, in each gallery")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of every recipe")
     parser.add_argument("--seeds", type=int, help="in place of the part's own")
-    parser.add_argument("--name", help="of the results, in place of the part's")
+    parser.add_argument("--name", help="of the results, in place of PART-SETTING")
     arguments = parser.parse_args()
     begun = time.perf_counter()
     part = PARTS[arguments.part]
+    if arguments.setting not in part.settings:
+        parser.error(f"setting must be one of {', '.join(part.settings)}")
     changes = {
         key: value_of(CrossViewRecipe, key, raw)
         for key, _, raw in (one.partition("=") for one in arguments.set)
@@ -50,14 +54,15 @@ def main() -> None:
     data = arguments.out / f"pairs-{arguments.train}-{arguments.test}"
     manifest = make_pairs(data, sets, arguments.workers)
     made_s = time.perf_counter() - begun
-    trials = part.trials(arguments.seeds or part.seeds, changes)
+    trials = part.trials([arguments.setting], arguments.seeds or part.seeds, changes)
     pixels = arguments.out / "pixels"
     decode(trials, manifest, pixels)
     scores = all_trials(trials, manifest, pixels, arguments.out / arguments.part, arguments.workers)
-    found = report(part, trials, scores)
+    found = report(part, arguments.setting, trials, scores)
     took = {"pairs_s": round(made_s), "took_s": round(time.perf_counter() - begun)}
     versions = {"world_version": WORLD_VERSION, "render_version": RENDER_VERSION}
-    name = f"cross-view-{arguments.name or arguments.part}"
+    default = f"{arguments.part}-{arguments.setting.replace(' ', '-')}"
+    name = f"cross-view-{arguments.name or default}"
     pairs = {"train": arguments.train, "validation": 300, "each test gallery": arguments.test}
     print(record(name, {"what": part.what, **versions, "pairs": pairs, **found, **took}))
 

@@ -6,8 +6,8 @@
 
 Each writes ``results/cross-view-PART-SETTING.json``, and is sized for two cores and an hour. All
 networks of a part see the same pairs equally often, with the same augmentation, rate and batches;
-the seeds change weights, order and augmentation. Tests are four galleries of 2,000 places without overlap.
-Runs are kept in ``--out`` and not trained again. Everything is synthetic.
+the seeds change weights, order and augmentation. Tests are four galleries of 2,000 places without
+overlap. Runs are kept in ``--out`` and not trained again. Everything is synthetic.
 """
 
 from __future__ import annotations

@@ -176,3 +176,64 @@ def test_refusals() -> None:
         FeatureRecombination(5, regions=0, split="area")
     with pytest.raises(UsageError, match="published or area"):
         FeatureRecombination(5, split="even")  # type: ignore[arg-type]
+
+
+def ringed(rings: int = 2, regions: int = 4) -> FeatureRecombination:
+    """Rings whose joined vector is their means, one after the other: nothing is mixed."""
+    layer = plain(regions, rings=rings, region_channels=5 * rings).double()
+    assert layer.join is not None
+    with torch.no_grad():
+        layer.join.weight.copy_(torch.eye(5 * rings))
+        layer.join.bias.zero_()
+    return layer
+
+
+def test_rings_keep_what_is_near_and_what_is_far_apart() -> None:
+    features = maps(2, 5, 4, 8)
+    found = ringed()(features, Panorama()).reshape(2, 4, 2, 5)
+    for region in range(4):
+        columns = features[..., 2 * region : 2 * region + 2]
+        torch.testing.assert_close(found[:, region, 0], columns[:, :, 2:].mean(dim=(2, 3)))
+        torch.testing.assert_close(found[:, region, 1], columns[:, :, :2].mean(dim=(2, 3)))
+    # From above: only cells of the inner ring tell of what is near.
+    aerial = torch.zeros(1, 5, 8, 8, dtype=torch.float64)
+    aerial[..., 3:5, 3:5] = 1.0
+    near, far = ringed()(aerial, Aerial()).reshape(4, 2, 5).unbind(dim=1)
+    assert (near > 0).all()
+    assert not far.any()
+
+
+def test_turned_rings_are_those_of_a_turned_image() -> None:
+    features = maps(1, 5, 8, 8)
+    layer = ringed(rings=3)
+    shown = layer.turned(features, 2)
+    torch.testing.assert_close(shown[:, 0].flatten(1), layer(features, Aerial()))
+    quarter = layer.turned(torch.rot90(features, 1, (2, 3)), 2)
+    # Turned counter-clockwise, what stood in the north-west is in the south-west.
+    torch.testing.assert_close(quarter, shown.roll(-1, dims=2))
+
+
+def test_rings_of_both_views_learn_their_own_layers() -> None:
+    layer = FeatureRecombination(5, regions=4, split="area", rings=3, region_channels=7)
+    features = maps(2, 5, 6, 8).float().requires_grad_()
+    found = layer(features, Panorama())
+    assert found.shape == (2, 28)
+    assert layer.dimension == 28
+    found.square().sum().backward()
+    assert layer.join is not None
+    assert layer.join.weight.grad is not None
+    assert layer.join.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rings": 0}, "rings must be at least 1"),
+        ({"region_channels": 8}, "0 without rings"),
+        ({"rings": 2, "region_channels": -1}, "region_channels = -1"),
+        ({"rings": 2, "split": "published"}, "knows no rings"),
+    ],
+)
+def test_rings_that_cannot_be(options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        FeatureRecombination(5, **{"split": "area", **options})  # type: ignore[arg-type]

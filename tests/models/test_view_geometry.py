@@ -17,6 +17,7 @@ from sightline.models.view_geometry import (
     Panorama,
     Perspective,
     aerial_region_weights,
+    ground_band_weights,
     ground_region_weights,
     read_geometry,
     require_geometry,
@@ -89,7 +90,7 @@ def test_a_view_across_the_south_meets_its_region_twice() -> None:
 
 
 def test_sectors_of_an_even_map_are_its_quadrants() -> None:
-    weights = aerial_region_weights(6, 8, 4)[0].numpy()
+    weights = aerial_region_weights(6, 8, 4)[0, :, 0].numpy()
     for region, (rows, columns) in enumerate(
         [
             (slice(3, 6), slice(0, 4)),
@@ -104,16 +105,16 @@ def test_sectors_of_an_even_map_are_its_quadrants() -> None:
 
 
 def test_sectors_of_an_odd_map_share_the_middle() -> None:
-    weights = aerial_region_weights(3, 3, 4)[0].numpy()
+    weights = aerial_region_weights(3, 3, 4)[0, :, 0].numpy()
     np.testing.assert_allclose(weights[1], np.array([[4, 2, 0], [2, 1, 0], [0, 0, 0]]) / 9)
 
 
 @pytest.mark.parametrize("regions", [1, 2, 3, 4, 6])
 def test_phases_turn_sectors(regions: int) -> None:
     """Phase j of p regions begins where sector j of r * p finer sectors does."""
-    fine = aerial_region_weights(8, 8, regions * 4)[0].numpy()
+    fine = aerial_region_weights(8, 8, regions * 4)[0, :, 0].numpy()
     fine_areas = _areas(8, 8, regions * 4)
-    phases = aerial_region_weights(8, 8, regions, phases=4).numpy()
+    phases = aerial_region_weights(8, 8, regions, phases=4)[:, :, 0].numpy()
     for phase in range(4):
         for region in range(regions):
             members = [(region * 4 + phase + i) % (regions * 4) for i in range(4)]
@@ -168,3 +169,38 @@ def test_views_that_cannot_be(fov: object, projection: str) -> None:
 def test_a_name_is_no_geometry() -> None:
     with pytest.raises(UsageError, match="Got 'panorama'"):
         require_geometry("panorama")
+
+
+@pytest.mark.parametrize(("height", "bands"), [(8, 4), (5, 2), (3, 4), (7, 1)])
+def test_bands_share_rows_by_their_height_the_lowest_first(height: int, bands: int) -> None:
+    fine = 120  # divides into all of these: a slow count of thin slices
+    weights = ground_band_weights(height, bands).numpy()
+    for band in range(bands):
+        expected = np.zeros(height)
+        for slice_ in range(fine * bands):
+            from_the_bottom = (slice_ + 0.5) / (fine * bands)
+            if int(from_the_bottom * bands) == band:
+                expected[int((1 - from_the_bottom) * height)] += 1 / fine
+        np.testing.assert_allclose(weights[band], expected, atol=0.03)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+
+
+def test_rings_divide_sectors_by_distance_from_the_middle() -> None:
+    height, width, regions, rings = 6, 8, 4, 3
+    weights = aerial_region_weights(height, width, regions, rings=rings)[0].numpy()
+    np.testing.assert_allclose(weights.sum(axis=(2, 3)), 1)
+    counts = np.zeros((regions, rings, height, width))
+    for south in (np.arange(height * 16) + 0.5) / 16:
+        for east in (np.arange(width * 16) + 0.5) / 16:
+            x, y = 2 * east / width - 1, 1 - 2 * south / height
+            region = {(-1, -1): 0, (-1, 1): 1, (1, 1): 2, (1, -1): 3}[np.sign(x), np.sign(y)]
+            ring = min(int(np.hypot(x, y) * rings), rings - 1)
+            counts[region, ring, int(south), int(east)] += 1
+    np.testing.assert_allclose(weights, counts / counts.sum(axis=(2, 3), keepdims=True))
+
+
+def test_a_ring_without_a_cell_weighs_nothing() -> None:
+    weights = aerial_region_weights(2, 2, 90, rings=40)
+    assert torch.isfinite(weights).all()
+    assert (weights.sum(dim=(3, 4)).round(decimals=9).unique() <= 1).all()
+    assert (weights.sum(dim=(3, 4)) == 0).any()

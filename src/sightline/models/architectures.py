@@ -110,6 +110,8 @@ def _recombination(trunk: Trunk, ground: GroundGeometry, options: Options) -> nn
         regions=options["regions"],
         split=("published" if published else "area") if split == "auto" else split,
         unit_regions=not whole if unit_regions == "auto" else unit_regions,
+        rings=options["rings"],
+        region_channels=options["region_channels"],
     )
 
 
@@ -131,7 +133,10 @@ _FC = MappingProxyType({"widths": (512, 256, 256), "last_relu": True})
 _VLAD = MappingProxyType({"clusters": 64, "projection": 4096})
 # Where the view is the whole circle and regions are four: as published. Otherwise by area, and of
 # unit length, so that a plain index ranks photos of part of the circle rightly.
-_REGIONS = MappingProxyType({"regions": 4, "split": "auto", "unit_regions": "auto"})
+# Rings are ours.
+_REGIONS = MappingProxyType(
+    {"regions": 4, "split": "auto", "unit_regions": "auto", "rings": 1, "region_channels": 0}
+)
 
 
 def _baseline(method: str) -> Architecture:

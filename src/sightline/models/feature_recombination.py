@@ -11,6 +11,11 @@ length the inner product of a ground and an aerial vector is then the mean cosin
 weighted by what the photo shows of each, times a number that is the same for all references: any
 index for inner products ranks by it. :mod:`sightline.models.region_shifts` compares views whose
 heading is unknown.
+
+Beyond the paper too: rings. The mean over a region forgets how far away things are, which the
+photo shows by their height in it and the aerial image by their distance from its centre. With k
+rings a region keeps k means, over rings of the aerial sector or bands of the photo's rows, the
+nearest first, and a linear layer of each view makes one vector of them.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ from sightline.models.view_geometry import (
     Aerial,
     Geometry,
     aerial_region_weights,
+    ground_band_weights,
     ground_region_weights,
     require_geometry,
 )
@@ -50,7 +56,10 @@ class FeatureRecombination(nn.Module):
             quadrants of an aerial one. ``area`` gives cells on a border to both sides by their
             share, and knows fields of view and headings.
         unit_regions: Whether each region's vector is scaled to unit length.
-        normalise: Whether the LayerNorm of the paper's network is applied to every region.
+        normalise: Whether the LayerNorm of the paper's network is applied to every region, or to
+            every ring of it.
+        rings: k rings that a region is made of; 1 as in the paper.
+        region_channels: Length of a region's vector where there are rings; c if 0.
 
     Raises:
         UsageError: A setting cannot be.
@@ -64,6 +73,8 @@ class FeatureRecombination(nn.Module):
         split: Split = "published",
         unit_regions: bool = False,
         normalise: bool = True,
+        rings: int = 1,
+        region_channels: int = 0,
     ) -> None:
         super().__init__()
         if split not in get_args(Split):
@@ -77,15 +88,28 @@ class FeatureRecombination(nn.Module):
                 f"{split} split. Got {regions}.",
                 hint="Use split='area' for other numbers than the paper's.",
             )
-        self.channels = channels
+        if rings < 1 or region_channels < 0 or (rings == 1 and region_channels):
+            raise UsageError(
+                "The rings must be at least 1, and region_channels 0 without rings. Got rings = "
+                f"{rings} and region_channels = {region_channels}.",
+                hint="For example rings = 4 and region_channels = 24.",
+            )
+        if rings > 1 and split == "published":
+            raise UsageError(
+                f"The published split of a feature recombination knows no rings. Got {rings}.",
+                hint="Use split='area'.",
+            )
+        self.channels = region_channels or channels
         self.regions = regions
+        self.rings = rings
         self.split = split
         self.unit_regions = unit_regions
         self.norm = nn.LayerNorm(channels, eps=_EPSILON) if normalise else nn.Identity()
+        self.join = nn.Linear(rings * channels, self.channels) if rings > 1 else None
 
     @property
     def dimension(self) -> int:
-        """Length of a vector, r * c."""
+        """Length of a vector: r times the length of a region's."""
         return self.regions * self.channels
 
     def forward(
@@ -137,17 +161,18 @@ class FeatureRecombination(nn.Module):
         features = _map(features)
         self._require_cells(features, Aerial())
         with without_autocast(features):
-            weights = self._sectors(features, phases)
-            return self._finish(torch.einsum("nchw,prhw->nprc", features, weights))
+            return self._finish(self._sectors(features, phases))
 
     def _finish(self, means: Tensor) -> Tensor:
-        normalised = layer_norm(self.norm, means)
-        return functional.normalize(normalised, dim=-1) if self.unit_regions else normalised
+        """Means (..., k, c) of rings -> (..., c') of regions."""
+        normalised = layer_norm(self.norm, means).flatten(-2)
+        joined = normalised if self.join is None else self.join(normalised)
+        return functional.normalize(joined, dim=-1) if self.unit_regions else joined
 
     def _means(
         self, features: Tensor, geometry: Geometry, heading_degrees: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """(n, r, c), and the coverage (n or 1, r) of a ground view under the ``area`` split."""
+        """(n, r, k, c), and the coverage (n or 1, r) of a ground view under the ``area`` split."""
         self._require_cells(features, geometry)
         if isinstance(geometry, Aerial):
             if heading_degrees is not None:
@@ -156,24 +181,26 @@ class FeatureRecombination(nn.Module):
                     hint="Give headings to the ground branch only.",
                 )
             if self.split == "published":
-                return _quadrants(features), None
-            weights = self._sectors(features, 1)[0]
-            return torch.einsum("nchw,rhw->nrc", features, weights), None
+                return _quadrants(features)[:, :, None], None
+            return self._sectors(features, 1)[:, 0], None
         if self.split == "published":
             if heading_degrees is not None:
                 self._require_area("headings")
-            return _width_quarters(features), None
+            return _width_quarters(features)[:, :, None], None
         _require_headings(heading_degrees, len(features))
         weights, coverage = ground_region_weights(
             features.shape[3], geometry, self.regions, heading_degrees
         )
-        columns = features.mean(dim=2)
+        bands = ground_band_weights(features.shape[2], self.rings).to(features)
+        columns = torch.einsum("nchw,kh->nkcw", features, bands)
         weights = weights.to(columns).expand(len(columns), -1, -1)
-        return torch.einsum("ncw,nrw->nrc", columns, weights), coverage
+        return torch.einsum("nkcw,nrw->nrkc", columns, weights), coverage
 
     def _sectors(self, features: Tensor, phases: int) -> Tensor:
+        """(n, p, r, k, c) of an aerial map (n, c, h, w)."""
         height, width = features.shape[2:]
-        return aerial_region_weights(height, width, self.regions, phases).to(features)
+        weights = aerial_region_weights(height, width, self.regions, phases, self.rings)
+        return torch.einsum("nchw,prkhw->nprkc", features, weights.to(features))
 
     def _require_area(self, what: str) -> None:
         if self.split != "area":

@@ -190,32 +190,60 @@ def _position(angle_degrees: Tensor, geometry: GroundGeometry) -> Tensor:
     return 0.5 + 0.5 * torch.tan(torch.deg2rad(angle_degrees) - half) / math.tan(half)
 
 
-def aerial_region_weights(height: int, width: int, regions: int, phases: int = 1) -> Tensor:
-    """Which share of every cell of an aerial map lies in which sector around its centre.
+def aerial_region_weights(
+    height: int, width: int, regions: int, phases: int = 1, rings: int = 1
+) -> Tensor:
+    """Which share of every cell of an aerial map lies in which sector and ring around its centre.
 
     Args:
         height: h rows.
         width: w columns.
         regions: r sectors; sector k begins at bearing 180 + k * 360 / r.
         phases: p; sectors of phase j begin j / p of a sector later.
+        rings: k rings of equal width, the innermost first; the outermost holds the corners too.
 
     Returns:
-        float64 (p, r, h, w), every sector's shares summing to 1.
+        float64 (p, r, k, h, w), the shares of every sector and ring summing to 1; to 0 where a map
+        has so few cells that none of its points lies there.
     """
-    return torch.from_numpy(_aerial_shares(height, width, regions, phases))
+    return torch.from_numpy(_aerial_shares(height, width, regions, phases, rings))
+
+
+def ground_band_weights(height: int, bands: int) -> Tensor:
+    """Which share of every row of a ground map lies in which of k equally high bands.
+
+    Args:
+        height: h rows.
+        bands: k, the lowest first: it shows what is nearest.
+
+    Returns:
+        float64 (k, h), every band's shares summing to 1.
+    """
+    rows = torch.arange(height, dtype=torch.float64)
+    ends = height * torch.arange(bands, 0, -1, dtype=torch.float64)[:, None] / bands
+    begins = ends - height / bands
+    overlap = torch.minimum(ends, rows + 1) - torch.maximum(begins, rows)
+    return overlap.clamp(min=0) * bands / height
 
 
 @lru_cache(maxsize=64)
-def _aerial_shares(height: int, width: int, regions: int, phases: int) -> NDArray[np.float64]:
+def _aerial_shares(
+    height: int, width: int, regions: int, phases: int, rings: int
+) -> NDArray[np.float64]:
     south = (np.arange(height * _POINTS) + 0.5) / _POINTS - height / 2
     east = (np.arange(width * _POINTS) + 0.5) / _POINTS - width / 2
     bearing = np.degrees(np.arctan2(east[None, :] / width, -south[:, None] / height))
+    away = 2 * np.hypot(east[None, :] / width, south[:, None] / height)
+    ring = np.minimum((away * rings).astype(np.int64), rings - 1)
     angle = bearing - FIRST_REGION_DEGREES
     step = CIRCLE_DEGREES / regions
-    shares = np.empty((phases, regions, height, width))
+    shares = np.empty((phases, regions, rings, height, width))
     for phase in range(phases):
         sector = np.floor(np.mod(angle - phase * step / phases, CIRCLE_DEGREES) / step)
         for region in range(regions):
-            inside = (sector == region).reshape(height, _POINTS, width, _POINTS)
-            shares[phase, region] = inside.mean(axis=(1, 3))
-    return np.asarray(shares / shares.sum(axis=(2, 3), keepdims=True))
+            for number in range(rings):
+                inside = (sector == region) & (ring == number)
+                points = inside.reshape(height, _POINTS, width, _POINTS)
+                shares[phase, region, number] = points.mean(axis=(1, 3))
+    total = shares.sum(axis=(3, 4), keepdims=True)
+    return np.asarray(np.divide(shares, total, out=np.zeros_like(shares), where=total > 0))

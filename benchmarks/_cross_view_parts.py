@@ -18,10 +18,14 @@ ALIGNED, UNKNOWN = "aligned 360", "unknown 90"
 
 _POOLED = {"architecture": "frgeo-baseline", "head_options": {}}
 _FOUR = {"architecture": "frgeo", "head_options": {"regions": 4}}
-OURS = {
+_SIXTEEN = {
     "architecture": "frgeo",
     "head_options": {"regions": 16, "split": "area"},
     "loss": "infonce",
+}
+OURS = {
+    **_SIXTEEN,
+    "head_options": {"regions": 16, "split": "area", "rings": 4, "region_channels": 24},
 }
 _SOFT = {"loss": "soft-margin", "loss_distance": "squared_euclidean"}
 _TUPLE = {"loss": "tuple", "loss_distance": "cosine"}
@@ -31,6 +35,7 @@ FRGEO = {
     "recombination": {**_FOUR, **_SOFT},
     "tuple loss": {**_POOLED, **_TUPLE},
     "FRGeo": {**_FOUR, **_TUPLE},
+    "16 regions, InfoNCE": _SIXTEEN,
     "ours": OURS,
 }
 
@@ -115,8 +120,9 @@ LOSSES = {
 
 PARTS = {
     "frgeo": Part(
-        "FRGeo's ablation and ours: does the paper's order hold (baseline < recombination, tuple "
-        "loss < both), for panoramas and for crops of them, heading known and unknown?",
+        "FRGeo's ablation, and ours (16 regions of four rings, InfoNCE): does the paper's order "
+        "hold (baseline < recombination, tuple loss < both), for panoramas and for crops of them, "
+        "heading known and unknown?",
         FRGEO,
         [
             ALIGNED,
@@ -128,6 +134,8 @@ PARTS = {
             ("baseline", "FRGeo"),
             ("recombination", "FRGeo"),
             ("tuple loss", "FRGeo"),
+            ("FRGeo", "16 regions, InfoNCE"),
+            ("16 regions, InfoNCE", "ours"),
             ("FRGeo", "ours"),
         ],
     ),

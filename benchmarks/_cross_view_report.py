@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from _cross_view_parts import Part
 from _cross_view_trials import METRICS, Scores, Trial
 from sightline.evaluation.uncertainty import holm, interval, paired_test
 
-HEADLINE = "recall@1"
+TESTED = ("recall@1", "pssr")
 
 
 def report(
@@ -26,7 +27,7 @@ def report(
         "intervals": "95 %, of the mean over seeds; a query's values of all seeds are drawn "
         "together (percentile bootstrap, 10,000 resamples), so that they tell of other queries, "
         "not of other seeds; those stand beside them",
-        "tests": "b less a, recall@1, sign flips of whole queries; p after Holm over all tests",
+        "tests": "b less a, sign flips of whole queries; p after Holm over all tests",
         "setting": setting,
         "recipe": _plain(trials[0].recipe.to_dict()),
         "systems": {
@@ -67,19 +68,18 @@ def _number(done: Sequence[Scores], test: str, metric: str) -> dict[str, Any]:
 def _comparisons(part: Part, own: dict[str, list[Scores]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     p_values: list[float] = []
-    for test in TESTS:
-        for a, b in part.pairs:
-            sides = [[one.values for one in own[name] if one.values] for name in (a, b)]
-            if not all(sides):
-                continue
-            first, second = (
-                np.mean([one[test, HEADLINE].astype(np.float64) for one in side], axis=0)
-                for side in sides
-            )
-            paired = paired_test(first, second, rng=np.random.default_rng(0))
-            ends = {key: _short(getattr(paired, key)) for key in ("difference", "low", "high")}
-            found.append({"test": test, "a": a, "b": b, **ends})
-            p_values.append(float(paired.p_value or 0.0))
+    for metric, test, (a, b) in product(TESTED, TESTS, part.pairs):
+        sides = [[one.values for one in own[name] if one.values] for name in (a, b)]
+        if not all(sides):
+            continue
+        first, second = (
+            np.mean([one[test, metric].astype(np.float64) for one in side], axis=0)
+            for side in sides
+        )
+        paired = paired_test(first, second, rng=np.random.default_rng(0))
+        ends = {key: _short(getattr(paired, key)) for key in ("difference", "low", "high")}
+        found.append({"metric": metric, "test": test, "a": a, "b": b, **ends})
+        p_values.append(float(paired.p_value or 0.0))
     for row, adjusted in zip(found, holm(p_values), strict=True):
         row["p"] = float(f"{adjusted:.2g}")
     return found

@@ -33,7 +33,7 @@ def main() -> None:
     for test, title in TITLES.items():
         print(f"**{title}**: {arguments.metric}, %, and its 95 % interval.\n")
         print(table(found, test, arguments.metric))
-    print(comparisons(found))
+    print(comparisons(found, arguments.metric))
 
 
 def table(found: list[dict[str, Any]], test: str, metric: str) -> str:
@@ -52,10 +52,11 @@ def cell(number: dict[str, Any]) -> str:
     return f"{value:.1f} ({low:.1f} to {high:.1f})"
 
 
-def comparisons(found: list[dict[str, Any]]) -> str:
+def comparisons(found: list[dict[str, Any]], metric: str) -> str:
     """In how many tests b is better or worse than a, by the paired test at 5 % after Holm."""
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for row in (row for one in found for row in one["comparisons"]):
+    rows = (row for one in found for row in one["comparisons"] if row["metric"] == metric)
+    for row in rows:
         sure = row["p"] < 0.05
         how = "same" if not sure else "better" if row["difference"] > 0 else "worse"
         counts.setdefault((row["a"], row["b"]), Counter())[how] += 1

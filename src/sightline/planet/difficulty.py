@@ -98,6 +98,13 @@ _NAMED = (
     ),
     replace(
         PLAIN,
+        name="dense-tiles",
+        summary="The photo is taken up to an eighth of its tile from the centre, as where tiles "
+        "overlap by three quarters.",
+        offset_m=14.0,
+    ),
+    replace(
+        PLAIN,
         name="season-gap",
         summary="The aerial image is of the opposite season.",
         season_gap=True,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from sightline.atlas import Atlas
+from sightline.atlas.matches import SearchWay
 from sightline.errors import UsageError
 from sightline.geo.region import Region, parse_region
 from sightline.locating import AnyLocator, HeadingChoice, locate_paths, locator_for
@@ -52,6 +53,7 @@ def locate(
     method: Method = "nearest",
     within: Region | str | None = None,
     k: int | None = None,
+    mode: SearchWay = "auto",
     heading: HeadingChoice = None,
     as_declared: bool = False,
 ) -> Located:
@@ -64,6 +66,7 @@ def locate(
         method: ``nearest``, ``density`` or ``clusters``; unused among aerial patches.
         within: Only references inside this region; text is read like the option ``--within``.
         k: How many matches to use; by default 10, and 100 for ``density``.
+        mode: How to search; see :meth:`sightline.atlas.Atlas.search`.
         heading: Among aerial patches, where the photo looks, in degrees clockwise from north;
             ``"unknown"`` to find it out; None to take what its file says if the model needs it.
         as_declared: Among aerial patches, take the picture for what the model's photos show.
@@ -75,10 +78,19 @@ def locate(
         PhotoError: The photo cannot be used.
         FingerprintError: The atlas was built with another encoder.
         RegionError: ``within`` cannot be read.
+        AtlasError: The structure that ``mode`` names was not built.
     """
     region = parse_region(within) if isinstance(within, str) else within
+    atlas.require(mode)
     locator = locator_for(
-        atlas, model, method=method, region=region, k=k, heading=heading, as_declared=as_declared
+        atlas,
+        model,
+        method=method,
+        region=region,
+        k=k,
+        mode=mode,
+        heading=heading,
+        as_declared=as_declared,
     )
     source = ("photo", photo) if isinstance(photo, bytes) else photo
     (result,) = locate_paths([source], locator, workers=1)
@@ -94,6 +106,7 @@ def open_locator(
     method: Method = "nearest",
     within: str | None = None,
     k: int | None = None,
+    mode: SearchWay = "auto",
     heading: HeadingChoice = None,
     as_declared: bool = False,
     few: bool = False,
@@ -106,6 +119,7 @@ def open_locator(
         method: ``nearest``, ``density`` or ``clusters``; unused among aerial patches.
         within: A GeoJSON file, an ISO country code, or a box ``south,west,north,east``.
         k: How many matches to use.
+        mode: See :func:`locate`.
         heading: See :func:`locate`.
         as_declared: See :func:`locate`.
         few: Only some photos will be asked: finding out what computes fastest would take longer
@@ -117,6 +131,7 @@ def open_locator(
     """
     region = None if within is None else parse_region(within)
     opened = Atlas.open(atlas)
+    opened.require(mode)
     kept = Path(atlas) / MODEL_FOLDER
     if model is None and not kept.is_dir():
         raise UsageError(
@@ -130,5 +145,12 @@ def open_locator(
     else:
         encoder = load_model(bundle)
     return locator_for(
-        opened, encoder, method=method, region=region, k=k, heading=heading, as_declared=as_declared
+        opened,
+        encoder,
+        method=method,
+        region=region,
+        k=k,
+        mode=mode,
+        heading=heading,
+        as_declared=as_declared,
     )

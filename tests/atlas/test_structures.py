@@ -15,7 +15,12 @@ from sightline.atlas.hashing import HashSettings
 from sightline.atlas.maintain import remove
 from sightline.atlas.store import Store
 from sightline.atlas.structure import MeasuredStructure
-from sightline.atlas.structures import build_structure, open_structure, read_settings
+from sightline.atlas.structures import (
+    build_structure,
+    open_structure,
+    read_settings,
+    settings_text,
+)
 from sightline.atlas.tree import TreeSettings
 from sightline.atlas.tree_growth import grow_tree
 from sightline.errors import AtlasDamagedError, AtlasError, OutputError, UsageError
@@ -125,6 +130,12 @@ def test_an_atlas_says_what_it_has(atlas, folder):
     assert found["lsh"]["settings"]["tables"] == 12
     assert set(found["tree"]["recall"]) == {1, 20, 100}
     assert 20 < found["tree"]["comparisons"][1] < 1200
+    assert found["tree"]["rows"] == 1200
+    assert found["tree"]["knows_all_rows"] is True
+    opened = open_structure(derived_of(folder), "tree")
+    assert found["tree"]["recall"] == opened.recalls
+    assert found["tree"]["comparisons"] == opened.comparisons
+    assert read_settings("tree", settings_text(found["tree"]["settings"])) == TREE
     json.dumps(found)
     assert check(folder) == []
 
@@ -134,6 +145,10 @@ def test_a_structure_that_was_not_built(own):
     for kind in ("tree", "lsh"):
         with pytest.raises(AtlasError, match=f"no {kind} to search with.*--{kind}"):
             Atlas.open(own).search(asked(1), 1, mode=kind, **PLAIN)
+        with pytest.raises(AtlasError, match=f"no {kind} to search with"):
+            Atlas.open(own).require(kind)
+    for way in ("auto", "exact", "approximate"):
+        Atlas.open(own).require(way)
     shutil.rmtree(own / "derived")
     with pytest.raises(AtlasError, match="no tree to search with"):
         Atlas.open(own).search(asked(1), 1, mode="tree", **PLAIN)

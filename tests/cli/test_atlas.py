@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from sightline.atlas import Atlas
+from sightline.atlas.maintain import remove as remove_rows
+from sightline.atlas.store import Store
 
 from .conftest import PLACES, write_photo
 
@@ -216,3 +218,48 @@ def test_a_search_tree_and_hash_tables_are_built_on_demand(sightline, own):
     shutil.rmtree(own / "derived")
     assert sightline("atlas", "index", own, "--tree", "").status == 0
     assert Atlas.open(own).info()["structures"]["tree"]["settings"]["k"] == 8
+
+
+def test_photos_are_located_by_a_structure(sightline, own, tmp_path):
+    asked = write_photo(tmp_path / "asked.png", 3, 9)
+    for kind in ("tree", "lsh"):
+        ran = sightline("locate", asked, "--atlas", own, "--search", kind)
+        assert ran.status == 2
+        assert f"has no {kind} to search with" in ran.err
+        assert f"sightline atlas index --{kind} " in ran.err
+    sightline("atlas", "index", own, "--tree", "k=2,leaf=3", "--lsh", "tables=4,bits=3")
+    found = {}
+    for way in ("auto", "exact", "approximate", "tree", "lsh"):
+        document = sightline("locate", asked, "--atlas", own, "--search", way, "--json").json()
+        assert document["search"] == way
+        (photo,) = document["photos"]
+        found[way] = (photo["candidates"][0]["uri"], photo["candidates"][0]["score"])
+    # Twelve references: what is asked for is all of them, so that every way must agree.
+    assert len(set(found.values())) == 1
+    assert "place 3" in found["tree"][0]
+
+
+def test_info_tells_structures_and_indexing_anew_tells_their_loss(sightline, own, tmp_path):
+    assert sightline("atlas", "info", own, "--json").json()["structures"] == {}
+    sightline("atlas", "index", own, "--tree", "k=2,leaf=3")
+    told = sightline("atlas", "info", own, "--json").json()["structures"]["tree"]
+    files = list((own / "derived").glob("*/tree/*"))
+    assert told["size_bytes"] == sum(file.stat().st_size for file in files)
+    assert told["rows"] == 12
+    assert told["settings"] == {"k": 2, "leaf": 3, "beam": 1, "depth": None, "seed": 0}
+    assert told["knows_all_rows"] is True
+    shown = sightline("atlas", "info", own).out
+    assert "tree           k=2,leaf=3,beam=1,seed=0; 12 rows" in shown
+    assert "all rows" in shown
+    assert "of the 1 nearest" in shown
+    store = Store.open(own)
+    remove_rows(own, ids=[int(store.ids()[0])])
+    assert "newer rows are scanned beside it" in sightline("atlas", "info", own).out
+    # What is built again is not lost; the other one is, and the command to type is told.
+    ran = sightline("atlas", "index", own, "--lsh", "tables=4,bits=3")
+    command = f"sightline atlas index {own} --tree k=2,leaf=3,beam=1,seed=0"
+    assert command in ran.err
+    assert "lsh" not in ran.err
+    assert sightline(*command.split()[1:]).status == 0
+    assert sightline("atlas", "info", own, "--json").json()["structures"].keys() == {"tree", "lsh"}
+    assert "its tree and lsh with it" in sightline("atlas", "compact", own).err

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from rich.console import Console
+from rich.progress import Progress
 from tests.training.recipes import tiny
 
 from sightline.cli import train as train_command
 from sightline.training.sources import open_data
-from sightline.training.watching import Silent
+from sightline.training.watching import Silent, StepReport
 
 from .conftest import Ran
 
@@ -163,6 +164,24 @@ def test_a_terminal_shows_rate_and_remaining_time(
     assert "left" in shown
     assert train_command._duration(30) == "30 s"
     assert train_command._duration(7260) == "2 h 01 min"
+
+
+def test_without_a_terminal_a_line_says_it_now_and_then(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    report = StepReport(7, "one", 1.5, 3, 0.25, 0.1, 1.0, 12.5, 9.0, 30.0)
+    for every_s, lines in ((0.0, 3), (1e9, 1)):
+        with Progress(disable=True) as bar:
+            console = train_command._Console(bar, every_s)
+            console.preparing("decoding ground images", 64, 128)
+            console.step(report)
+            console.step(report)
+        said = capfd.readouterr().err.splitlines()
+        assert len(said) == lines
+        assert said[0] == "decoding ground images: 64/128"
+        assert (said[-1] == "stage one: epoch 1.50 of 3, loss 0.2500, 12.5 pairs/s, 30 s left") == (
+            lines == 3
+        )
 
 
 def test_a_collapse_is_said_at_once(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -22,6 +22,7 @@ from sightline.locating.patches import (
 from sightline.locating.unrelated_patches import (
     FALSE_ALARMS,
     LEAST_PLACES,
+    UnrelatedPatches,
     patch_weights,
     unrelated_patches,
 )
@@ -94,6 +95,7 @@ def test_places_of_their_own() -> None:
     assert apart(patches(np.zeros((0, 2))), 10.0).tolist() == []
 
 
+@settings(deadline=None)
 @given(places, st.floats(-200, 200), st.floats(-200, 200))
 def test_metres_there_and_back(place: tuple[float, float], east: float, north: float) -> None:
     there = np.array(moved(np.array(place), east, north))
@@ -101,6 +103,7 @@ def test_metres_there_and_back(place: tuple[float, float], east: float, north: f
     np.testing.assert_allclose(offsets_m(np.array(place), there[None])[0], (east, north), atol=1e-3)
 
 
+@settings(deadline=None)
 @given(places)
 def test_squares_on_the_ground(place: tuple[float, float]) -> None:
     corners = outline(np.array(place), 100.0)
@@ -139,7 +142,7 @@ def test_the_threshold_is_the_quantile_of_the_f_distribution() -> None:
     found = unrelated_patches(scores)
     assert found is not None
     spacings = [(i + 1) * (scores[i] - scores[i + 1]) for i in range(1, 6)]
-    assert found.places == 7
+    assert (found.places, found.level) == (7, 0.29)
     assert found.spacing == pytest.approx(np.mean(spacings))
     quantile = stats.f(2, 2 * len(spacings)).ppf(1 - FALSE_ALARMS)
     assert found.threshold == pytest.approx(0.5 + quantile * found.spacing)
@@ -153,6 +156,9 @@ def test_too_few_places_and_equal_ones() -> None:
 
 
 def test_weights_fall_off_with_the_spacing() -> None:
-    weights = patch_weights(np.array([0.5, 0.5, 0.4]), 0.1)
-    np.testing.assert_allclose(weights, np.array([1, 1, np.exp(-1)]) / (2 + np.exp(-1)))
-    assert patch_weights(np.array([1.0, -1.0]), 1e-4).tolist() == [1.0, 0.0]
+    told = UnrelatedPatches(spacing=0.1, threshold=0.6, level=0.3, places=7)
+    weights = patch_weights(np.array([0.5, 0.5, 0.4, 0.29, -0.2]), told)
+    np.testing.assert_allclose(weights[:3], np.array([1, 1, np.exp(-1)]) / (2 + np.exp(-1)))
+    assert weights[3:].tolist() == [0, 0]
+    steep = UnrelatedPatches(spacing=1e-4, threshold=0.6, level=-1.0, places=7)
+    assert patch_weights(np.array([1.0, -1.0]), steep).tolist() == [1.0, 0.0]

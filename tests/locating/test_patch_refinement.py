@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.locating.patch_refinement import refined_offset
+from sightline.locating.patch_refinement import reach_m, refined_offset
 
 from .painted_world import STRIDE_M, painted_encoder, patch, view
 
@@ -18,6 +18,7 @@ def eight_around(step: float = 1.0) -> np.ndarray:
     return np.array([(x, y) for y in (-step, 0, step) for x in (-step, 0, step)], dtype=float)
 
 
+@settings(deadline=None)
 @given(inside, inside, st.floats(10, 200))
 def test_it_finds_the_top_of_a_hill(east: float, north: float, stride: float) -> None:
     """Scores that fall off as a Gaussian of one stride: a tenth of a stride is what is left."""
@@ -38,6 +39,55 @@ def test_edges_and_plains() -> None:
     assert found[1] > 0
     assert refined_offset(offsets, np.full(9, 0.3), 1.0).tolist() == [0, 0]
     assert refined_offset(np.zeros((1, 2)), np.array([0.4]), 1.0).tolist() == [0, 0]
+
+
+def test_scores_that_differ_by_rounding_say_nothing() -> None:
+    """Sea, or a field: what half precision leaves of equal scores is no evidence of a place."""
+    offsets = eight_around()
+    noise = np.random.default_rng(0).uniform(-2e-4, 2e-4, 9)
+    assert refined_offset(offsets, 0.3 + noise, 1.0).tolist() == [0, 0]
+
+
+def fine_grid(reach: int, stride: float) -> np.ndarray:
+    steps = np.arange(-reach, reach + 1) * stride
+    return np.array([(east, north) for north in steps for east in steps])
+
+
+def test_an_edge_beyond_the_first_neighbour_draws_nowhere() -> None:
+    """The photo stands on the best patch; to the west the imagery ends one stride away."""
+    offsets = fine_grid(4, 14.0)
+    scores = np.exp(-0.5 * (np.linalg.norm(offsets, axis=1) / 30.0) ** 2)
+    assert np.abs(refined_offset(offsets, scores, 14.0)).max() < 1e-9
+    inside = offsets[:, 0] >= -14.0
+    assert np.abs(refined_offset(offsets[inside], scores[inside], 14.0)).max() < 1e-9
+
+
+def test_neighbours_are_asked_as_far_as_scores_take_to_fall_off() -> None:
+    """A model that was trained with photos anywhere in the middle quarter of patches of 112 m.
+
+    Its scores are level there, but for noise, and fall off outside. On a grid of 14 m the eight
+    patches around the best one stand on the level; those within the reach do not.
+    """
+    rng = np.random.default_rng(0)
+    patch_m, stride = 112.0, 14.0
+    assert reach_m(patch_m, stride) == pytest.approx(0.4 * patch_m)
+    assert reach_m(patch_m, 56.0) == 84.0
+    grid = fine_grid(9, stride)
+    errors = []
+    for _ in range(300):
+        truth = rng.uniform(-stride / 2, stride / 2, 2)
+        beyond = np.clip(np.abs(grid - truth).max(axis=1) - patch_m / 4, 0, None)
+        scores = 0.5 * np.exp(-beyond / 20.0) + rng.normal(0, 0.05, len(grid))
+        best = scores.argmax()
+        away = grid - grid[best]
+        moved = []
+        for reach in (0.0, 1.5 * stride, reach_m(patch_m, stride)):
+            near = np.linalg.norm(away, axis=1) <= reach
+            place = grid[best] + refined_offset(away[near], scores[near], stride)
+            moved.append(np.linalg.norm(place - truth))
+        errors.append(moved)
+    plain, eight, wide = np.median(errors, axis=0)
+    assert wide < 0.85 * eight < 0.85 * plain
 
 
 def test_it_beats_the_best_patch_by_far() -> None:

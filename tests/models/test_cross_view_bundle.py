@@ -25,7 +25,8 @@ from sightline.models.bundle import (
 )
 from sightline.models.compact_weights import compact, widened
 from sightline.models.cross_view_encoder import TorchCrossViewEncoder
-from sightline.models.cross_view_settings import CrossViewPreprocessing, can_turn
+from sightline.models.cross_view_preprocessing import CrossViewPreprocessing
+from sightline.models.cross_view_settings import can_turn
 from sightline.models.protocol import CrossViewEncoder, Encoder
 
 from .cross_view_networks import built, bundle, pictures, settings

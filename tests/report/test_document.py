@@ -16,6 +16,7 @@ from .schema import violations
 LOCATOR = SimpleNamespace(
     atlas=SimpleNamespace(path="/atlas", version=7, count=1234),
     encoder=SimpleNamespace(name="mobilenet", fingerprint="ab12"),
+    mode="tree",
 )
 
 
@@ -46,6 +47,7 @@ def test_provenance_names_versions_and_hashes(make_result: MakeResult) -> None:
         "atlas_count": 1234,
         "encoder_name": "mobilenet",
         "encoder_fingerprint": "ab12",
+        "search": "tree",
         "photos": [],
     }
     assert Provenance.of(None) == Provenance(sightline.__version__)

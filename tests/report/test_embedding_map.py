@@ -205,6 +205,21 @@ def test_figures_of_super_batches(tmp_path):
         assert render(figure, "png")[:4] == b"\x89PNG"
 
 
+def test_pairs_without_a_place_are_in_every_figure_but_the_map(tmp_path):
+    where = np.array([[57.7, 11.9]] * 30)
+    where[1] = 57.8, 12.0
+    where[[0, 29]] = np.nan
+    known = read_clusters(written(tmp_path, table(lat=where[:, 0], lon=where[:, 1])))
+    figures = super_batch_figures(known)
+    assert "28 of 30 pairs are drawn; the others have no place." in figures[0].caption
+    dots = [line for line in drawn(figures[0]).axes[0].lines if line.get_marker() in "osD"]
+    assert sum(len(line.get_xdata()) for line in dots[-3:]) == 28
+    assert len(known.plane.points) == 30
+    where[:] = np.nan
+    unknown = read_clusters(written(tmp_path, table(lat=where[:, 0], lon=where[:, 1])))
+    assert [figure.name for figure in super_batch_figures(unknown)] == ["cluster-plane"]
+
+
 def test_clusters_by_their_embeddings_and_without_examples(tmp_path):
     vectors, _ = clouds(30)
     plain = table(pc1=None, pc2=None, example=None, embedding=list(vectors))
@@ -264,8 +279,8 @@ def test_files_that_hold_no_clusters(tmp_path):
         ({"cluster": ["a"] * 30}, TableError, "column 'cluster'"),
         ({"cluster": [0.5] * 30}, TableError, "whole numbers from 0"),
         ({"cluster": [-1] * 30}, TableError, "whole numbers from 0"),
-        ({"lat": [np.nan] * 30}, TableError, "column 'lat'"),
-        ({"lon": ["x"] * 30}, TableError, "column 'lon'"),
+        ({"lat": [np.nan] * 30}, CoordinateError, "Line 1 of .*"),
+        ({"lon": ["x"] * 30}, TableError, "numbers in the column 'lon'"),
         ({"lat": [*[0.0] * 29, 91.0]}, CoordinateError, "Line 30 of .*latitude 91.0"),
         ({"pc2": [np.inf] * 30}, TableError, "column 'pc2'"),
         (

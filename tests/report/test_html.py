@@ -20,6 +20,7 @@ from .markup import EVIL, Page
 LOCATOR = SimpleNamespace(
     atlas=SimpleNamespace(path=f"/atlas/{EVIL}", version=7, count=1234),
     encoder=SimpleNamespace(name=EVIL, fingerprint="ab12cd"),
+    mode="auto",
 )
 
 
@@ -85,7 +86,7 @@ def test_the_policy_allows_our_script_and_style_by_hash_and_nothing_else(hostile
 def test_the_map_data_is_numbers_only(hostile: str) -> None:
     blocks = [text for tag, text in Page(hostile).raw if tag == "script"]
     maps, world = json.loads(blocks[0]), json.loads(blocks[1])
-    assert set(maps[0]) == {"lat", "lon", "circles", "matches", "shown", "exif"}
+    assert set(maps[0]) == {"lat", "lon", "circles", "matches", "squares", "shown", "exif"}
     assert maps[1] is None
     assert set(world) == {"per_degree", "land", "borders"}
     assert "alert" not in blocks[0]
@@ -103,6 +104,7 @@ def test_one_photo_says_everything(
     locator = SimpleNamespace(
         atlas=SimpleNamespace(path="/a", version=7, count=1234),
         encoder=SimpleNamespace(name="mobilenet", fingerprint="ab12cd"),
+        mode="tree",
     )
     moment = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
     out = tmp_path / "report.html"
@@ -117,6 +119,7 @@ def test_one_photo_says_everything(
     for words in (
         "Where was this photo taken?",
         "Lund, Skåne, Sweden",
+        "1,234 references; search: tree",
         "Half of the evidence lies within 40 m of this point, 90 % within 120 m.",
         "55.704000, 13.192000",
         "Its EXIF states 55.700000, 13.190000, looking towards 90°, altitude 37 m.",

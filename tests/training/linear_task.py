@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sightline.training.processes import Processes
 from sightline.training.task import Outputs, Stage, TaskBatch, Validation
 
 ROWS, BATCH = 40, 8
@@ -65,7 +64,7 @@ class LinearTask:
         self.loss_module = Scale()
         self.stage = stage
 
-    def begin_epoch(self, stage: int, epoch: int, processes: Processes) -> None:
+    def begin_epoch(self, stage: int, epoch: int) -> None:
         self.begun.append((stage, epoch))
         generator = torch.Generator().manual_seed(10 * stage + epoch)
         # Depends on the weights, as mined neighbours do.
@@ -80,7 +79,7 @@ class LinearTask:
     def batches_in_epoch(self) -> int:
         return len(self.order)
 
-    def batches(self, first: int, processes: Processes) -> Iterator[TaskBatch]:
+    def batches(self, first: int) -> Iterator[TaskBatch]:
         for rows in self.order[first:]:
             yield TaskBatch((self.x[rows],), len(rows), self.y[rows])
 
@@ -94,7 +93,7 @@ class LinearTask:
     def after_step(self) -> None:
         self.memory = 0.5 * self.memory + float(self.model.last.bias.detach())
 
-    def validate(self, model: nn.Module, processes: Processes) -> Validation:
+    def validate(self, model: nn.Module) -> Validation:
         assert not model.training
         with torch.no_grad():
             error = float((model(self.x)[0] - self.y).square().mean())

@@ -28,6 +28,8 @@ class Suicidal:
         if 10 in rows and self.fatal.exists():
             if self.fatal.read_text() == "once":
                 self.fatal.unlink()
+            if self.fatal.exists() and self.fatal.read_text() == "error":
+                raise RuntimeError("no death")
             os.kill(os.getpid(), signal.SIGKILL)
         pixels = np.zeros((len(rows), 3, 2, 2), np.uint8)
         pixels += rows[:, None, None, None].astype(np.uint8)
@@ -46,6 +48,11 @@ def main(folder: Path) -> None:
     assert seen == [batch.tolist() for batch in batches], seen
     assert len(notes) == 1, notes
     sys.stdout.write("replaced once\n")
+    fatal.write_text("error")
+    with pytest.raises(RuntimeError, match="no death"):
+        list(loader.load(batches))
+    assert len(notes) == 1, notes
+    sys.stdout.write("told of an error\n")
     fatal.write_text("always")
     seen = []
     with pytest.raises(TrainingWorkerError, match="died 4 times") as error:

@@ -11,15 +11,28 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import coverage
+import numpy as np
 import torch
+from safetensors.torch import save_file
+from torch import nn
 
-from sightline.training.run import train
+from sightline.training.embedding import Embedder
+from sightline.training.loop import Loop
+from sightline.training.pair_data import read_pairs
+from sightline.training.pixels import DecodedEachTime
+from sightline.training.precision import MixedPrecision
+from sightline.training.processes import Processes, joined
+from sightline.training.run import build, network_settings, train
+from sightline.training.sources import open_data
+from sightline.training.task import LoopSettings, TaskBatch, Validation
+from sightline.training.views import Views
 from sightline.training.watching import Silent, StepReport
 
+from .linear_task import BATCH, LinearTask
 from .recipes import tiny
 
 # Everything that a checkpoint has to hold: moments, average, temperature, memory, neighbours,
@@ -60,10 +73,30 @@ SHARED = tiny(
     similar_neighbours=5,
     epochs=2,
     batch_size=6,
+    accumulate=2,
+    chunk_size=2,
     memory=12,
     clip_norm=1.0,
-    pixels="read",
 )
+
+
+class Divided(LinearTask):
+    """Each process sees other rows; what each one's batch norm knows at validation is kept."""
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        super().__init__()
+        self.processes, self.folder = processes, folder
+
+    def batches(self, first: int) -> Iterator[TaskBatch]:
+        for batch in super().batches(first):
+            own = slice(self.processes.rank, None, self.processes.count)
+            yield TaskBatch((batch.inputs[0][own],), BATCH // 2, batch.about[own])  # type: ignore[index]
+
+    def validate(self, model: nn.Module) -> Validation:
+        self.validated += 1
+        path = self.folder / f"{self.processes.rank}-{self.validated}.safetensors"
+        save_file(dict(model.named_buffers()), path)
+        return Validation(0.0, {"score": 0.0})
 
 
 class Speaks(Silent):
@@ -128,9 +161,8 @@ def kill(data: Path, folder: Path) -> None:
     ended_well(forked(lambda: train(KILLED, broken, data=data, device="cpu", resume=True)))
 
 
-def share(data: Path, folder: Path) -> None:
-    """The same run in one process and in two."""
-    ended_well(forked(lambda: train(SHARED, folder / "one", data=data, device="cpu")))
+def together(work: Callable[[], object]) -> None:
+    """Run in two processes that train together."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -144,10 +176,46 @@ def share(data: Path, folder: Path) -> None:
             "MASTER_PORT": port,
         }
         os.environ.update({key: str(value) for key, value in surroundings.items()})
-        children.append(forked(lambda: train(SHARED, folder / "two", data=data, device="cpu")))
+        children.append(forked(work))
     for child in children:
         ended_well(child)
 
 
+def share(data: Path, folder: Path) -> None:
+    """The same run in one process and in two."""
+    ended_well(forked(lambda: train(SHARED, folder / "one", data=data, device="cpu")))
+    together(lambda: train(SHARED, folder / "two", data=data, device="cpu"))
+
+
+def agree(data: Path, folder: Path) -> None:
+    """Two processes with batch norms, with and without an average; and fewer images than both."""
+
+    def work() -> None:
+        with joined("cpu") as processes:
+            for decay in (0.0, 0.9):
+                own = folder / str(decay)
+                own.mkdir(exist_ok=True)
+                settings = LoopSettings(average_decay=decay)
+                Loop(Divided(processes, own), settings, own, processes).run()
+            recipe = tiny(heading="aligned")
+            pairs = read_pairs(open_data(recipe, data, data, Silent()), recipe)
+            pixels = DecodedEachTime(pairs.patches.paths, recipe.aerial_size)
+            network = build(recipe, network_settings(recipe, None)).eval()
+            embedder = Embedder(
+                Views(recipe),
+                pixels,
+                pixels,
+                batch_size=2,
+                precision=MixedPrecision("float32", processes.device),
+                processes=processes,
+            )
+            every = embedder.patches(network, np.arange(3)).vectors
+            one = embedder.patches(network, np.arange(1)).vectors
+            torch.testing.assert_close(one, every[:1])
+
+    together(work)
+
+
 if __name__ == "__main__":
-    {"kill": kill, "share": share}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    modes = {"kill": kill, "share": share, "agree": agree}
+    modes[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))

@@ -95,6 +95,8 @@ def test_batches_within_clusters_are_of_one_cluster() -> None:
         assert len(set(clusters[batch].tolist())) == 1
     assert len(np.unique(np.concatenate(batches))) == 20
     assert [clusters[b[0]] for b in batches] != sorted(clusters[b[0]] for b in batches)
+    assert not np.array_equal(np.stack(batches), np.stack(sampler.batches_of(1)))
+    assert sampler.identity() != WithinClusters(clusters[::-1].copy(), 4).identity()
     with pytest.raises(UsageError, match="in 3 clusters make no batch of 12"):
         WithinClusters(clusters, 12)
 
@@ -110,6 +112,7 @@ def test_clusters_are_found_on_a_sample_and_all_are_assigned() -> None:
     vectors, truth = three_clouds()
     found = cluster(vectors, 3, sample=60, seed=1)
     assert found.sampled.sum() == 60
+    assert found.sampled[60:].any()
     assert sorted(np.bincount(found.clusters)) == sorted(np.bincount(truth))
     seen = np.bincount(found.clusters[found.sampled])
     assert seen.tolist() == sorted(seen.tolist(), reverse=True)
@@ -131,6 +134,20 @@ def test_the_plane_is_that_of_the_principal_components() -> None:
     wanted = middle @ axes[:, ::-1][:, :2]
     np.testing.assert_allclose(np.abs(found.plane), np.abs(wanted), atol=1e-3)
     np.testing.assert_allclose(found.explained, values[::-1][:2] / values.sum(), rtol=1e-4)
+
+
+def test_two_components_of_long_embeddings_are_found_without_the_others() -> None:
+    """As of NetVLAD, whose other components would take hours."""
+    rng = np.random.default_rng(0)
+    directions = np.linalg.qr(rng.normal(size=(3_000, 2)))[0].T
+    vectors = (rng.normal(size=(700, 2)) * [9, 4]) @ directions
+    vectors = (vectors + rng.normal(0, 0.01, (700, 3_000))).astype(np.float32)
+    found = cluster(vectors, 2, sample=600)
+    middle = vectors[found.sampled].mean(axis=0)
+    _, lengths, axes = np.linalg.svd(vectors[found.sampled] - middle, full_matrices=False)
+    wanted = (vectors - middle) @ axes[:2].T
+    np.testing.assert_allclose(np.abs(found.plane), np.abs(wanted), atol=2e-2)
+    np.testing.assert_allclose(found.explained, lengths[:2] ** 2 / np.sum(lengths**2), rtol=1e-3)
 
 
 def test_what_the_figures_need_is_kept(tmp_path: Path) -> None:

@@ -46,6 +46,14 @@ def rows() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             losses.WeightedTupleLoss(10.0, miner=losses.HardestNegatives(2), views="both"),
         ),
         (
+            {"loss": "max-margin", "mining": "semi-hard", "margin": 8.0, "mining_nearest": True},
+            losses.MaxMarginTripletLoss(8.0, miner=losses.SemiHardNegatives(8.0, nearest=True)),
+        ),
+        (
+            {"loss": "max-margin", "reduce": "anchors"},
+            losses.MaxMarginTripletLoss(0.5, reducer=losses.mean_of_anchors),
+        ),
+        (
             {"loss": "soft-margin", "mining": "hardest-share", "mining_share": 0.3},
             losses.SoftMarginTripletLoss(10.0, miner=losses.HardestShare(0.3)),
         ),
@@ -60,6 +68,28 @@ def test_words_become_losses(changes: dict[str, Any], wanted: losses.PairLoss) -
     found = objective(ground, aerial, labels=labels, neither=neither, seed=0)
     torch.testing.assert_close(found, wanted(ground, aerial, labels=labels, neither=neither))
     assert objective.memory is None
+
+
+def test_a_temperature_is_learnt_where_it_shall_be() -> None:
+    learnt, fixed = (
+        PairObjective(tiny(temperature=0.2, temperature_learned=learned), 0, 4, CPU)
+        for learned in (True, False)
+    )
+    assert len(list(learnt.parameters())) == 1
+    assert not list(fixed.parameters())
+    ground, aerial, labels = rows()
+    given = {"labels": labels, "neither": None, "seed": 0}
+    torch.testing.assert_close(fixed(ground, aerial, **given), learnt(ground, aerial, **given))
+
+
+def test_as_many_are_drawn_as_are_asked_for() -> None:
+    """Five of five others are all there are."""
+    ground, aerial, _ = rows()
+    drawing = tiny(mining="distance-weighted", mining_count=5, loss="tuple")
+    given = {"labels": torch.arange(6), "neither": None, "seed": 0}
+    found = PairObjective(drawing, 0, 4, CPU)(ground, aerial, **given)
+    wanted = losses.WeightedTupleLoss(10.0)(ground, aerial, labels=torch.arange(6))
+    torch.testing.assert_close(found, wanted)
 
 
 def test_what_is_drawn_hangs_on_the_seed() -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from sightline.losses import InfoNCELoss
-from sightline.training.gradients import add_gradients
+from sightline.training.gradients import add_gradients, equal_parts
 from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes
 
 ROWS, DIMENSION = 11, 5
+# Of at most four.
+PARTS = slice(0, 3), slice(3, 7), slice(7, 11)
 CPU = torch.device("cpu")
 
 
@@ -69,12 +72,28 @@ def test_chunks_have_the_gradient_of_the_whole_batch(chunk_size: int) -> None:
         torch.testing.assert_close(found[name], gradient, rtol=1e-10, atol=1e-13, msg=name)
 
 
-def test_a_share_of_the_loss_has_that_share_of_the_gradient() -> None:
-    _, whole, _ = gradients(3)
-    value, half, _ = gradients(3, share=0.5)
+@pytest.mark.parametrize("chunk_size", [0, 3])
+def test_a_share_of_the_loss_has_that_share_of_the_gradient(chunk_size: int) -> None:
+    _, whole, _ = gradients(chunk_size)
+    value, half, _ = gradients(chunk_size, share=0.5)
     torch.testing.assert_close(value, gradients(0)[0])
     for name, gradient in half.items():
         torch.testing.assert_close(gradient, whole[name] / 2)
+
+
+@pytest.mark.parametrize(("rows", "most"), [(11, 4), (16, 5), (9, 8), (5, 1), (4, 4), (64, 63)])
+def test_parts_are_few_and_alike(rows: int, most: int) -> None:
+    parts = equal_parts(rows, most)
+    sizes = [part.stop - part.start for part in parts]
+    assert np.concatenate([np.arange(rows)[part] for part in parts]).tolist() == list(range(rows))
+    assert len(parts) == -(-rows // most)
+    assert max(sizes) <= most
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_no_part_is_too_small_for_a_batch_norm() -> None:
+    """In parts of five the eleventh row would be alone."""
+    gradients(5, extra=(nn.BatchNorm1d(8),))
 
 
 def test_dropout_drops_the_same_in_both_passes() -> None:
@@ -84,7 +103,7 @@ def test_dropout_drops_the_same_in_both_passes() -> None:
     model, loss, (a, b, _) = built(*dropping)
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        parts = [model(a[i : i + 4], b[i : i + 4], None) for i in range(0, ROWS, 4)]
+        parts = [model(a[part], b[part], None) for part in PARTS]
     whole = loss(*(torch.cat(column) for column in zip(*parts, strict=True)))
     whole.backward()
     torch.testing.assert_close(value, whole.detach())
@@ -114,8 +133,8 @@ def test_random_numbers_go_on_as_after_one_pass() -> None:
 
     def plain() -> None:
         torch.manual_seed(7)
-        for start in range(0, ROWS, 4):
-            model(inputs[0][start : start + 4], inputs[1][start : start + 4], None)
+        for part in PARTS:
+            model(inputs[0][part], inputs[1][part], None)
 
     torch.testing.assert_close(after(cached), after(plain), rtol=0, atol=0)
 
@@ -125,8 +144,8 @@ def test_batch_norms_count_each_batch_once(momentum: float | None) -> None:
     norm = nn.BatchNorm1d(8, momentum=momentum)
     _, _, model = gradients(4, extra=(norm,))
     plain, _, (a, b, _) = built(nn.BatchNorm1d(8, momentum=momentum))
-    for start in range(0, ROWS, 4):
-        plain(a[start : start + 4], b[start : start + 4], None)
+    for part in PARTS:
+        plain(a[part], b[part], None)
     wanted, found = plain.first[1], model.first[1]
     torch.testing.assert_close(found.running_mean, wanted.running_mean)
     torch.testing.assert_close(found.running_var, wanted.running_var)

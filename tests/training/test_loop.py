@@ -4,6 +4,8 @@ import csv
 import math
 import resource
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,12 @@ from sightline.errors import (
 from sightline.training.checkpoint import read_checkpoint
 from sightline.training.faults import told_of_memory
 from sightline.training.loop import Loop, step_seed
+from sightline.training.optimisation import learning_rate
 from sightline.training.task import LoopSettings, Stage
 from sightline.training.watching import RunLog, StepReport
 
 from .conftest import Listener
-from .linear_task import BATCH, ROWS, LinearTask
+from .linear_task import BATCH, ROWS, LinearTask, Scale
 
 ONE = Stage(name="one", epochs=3, learning_rate=0.05)
 TWO = Stage(name="two", epochs=2, learning_rate=0.01)
@@ -51,6 +54,8 @@ def test_a_run_learns_and_says_so(tmp_path: Path, listener: Listener) -> None:
     assert len(losses) == 3 * STEPS
     assert losses[-1] < losses[0]
     last = listener.steps[-1]
+    # In the middle of the last of five batches.
+    assert last.learning_rate == learning_rate(ONE, 2 + 4.5 / STEPS)
     assert (last.epoch, last.epochs, last.stage) == (3.0, 3, "one")
     assert last.remaining_s == 0
     assert listener.steps[0].remaining_s > 0
@@ -146,6 +151,43 @@ def test_a_run_that_is_broken_off_anywhere_ends_with_the_same_weights(
         assert len(rows(folder / "validations.csv")) == 3
 
 
+class StopsAtValidation(Listener):
+    """Breaks a run off when a validation is logged, and its checkpoint is not written yet."""
+
+    def validation(self, *told: Any, **said: Any) -> None:
+        super().validation(*told, **said)
+        raise StoppedError
+
+
+def test_a_validation_that_is_made_again_is_logged_once(tmp_path: Path) -> None:
+    with pytest.raises(StoppedError):
+        loop(LinearTask(ONE), tmp_path, StopsAtValidation()).run()
+    kept = read_checkpoint(tmp_path / "checkpoints" / "last.safetensors").state["position"]
+    assert (kept["epoch"], kept["batch"]) == (0, STEPS)
+    loop(LinearTask(ONE), tmp_path).run(resume=True)
+    found = rows(tmp_path / "validations.csv")
+    assert [row["step"] for row in found] == ["5", "10", "15"]
+
+
+def test_a_run_that_lost_its_patience_goes_on_to_the_next_stage(tmp_path: Path) -> None:
+    """Broken off at every step; the scores stop both stages early."""
+    stages = replace(ONE, epochs=20, patience=2), replace(TWO, epochs=20, patience=1)
+    scores = [1.0, 3.0, 2.0, 3.0, 2.5]
+    whole = loop(LinearTask(*stages, scores=scores), tmp_path / "whole", average_decay=0.9)
+    end = whole.run()
+    wanted = read_checkpoint(whole.last)
+    assert end.step == 5 * STEPS
+    for step in range(1, end.step + 1):
+        folder = tmp_path / str(step)
+        with pytest.raises(StoppedError):
+            loop(LinearTask(*stages, scores=scores), folder, StopsAt(step), average_decay=0.9).run()
+        resumed = loop(LinearTask(*stages, scores=scores), folder, average_decay=0.9)
+        saved = resumed.last.is_file()
+        assert replace(resumed.run(resume=saved), seconds=0.0) == replace(end, seconds=0.0)
+        found = read_checkpoint(resumed.last)
+        assert all(torch.equal(found.tensors[k], t) for k, t in wanted.tensors.items()), step
+
+
 def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path, listener: Listener) -> None:
     first = loop(LinearTask(ONE), tmp_path).run()
     assert loop(LinearTask(ONE), tmp_path, listener).run(resume=True) == first
@@ -197,6 +239,28 @@ def test_batches_are_added_up_for_a_step(tmp_path: Path, accumulate: int) -> Non
     assert seen == [n // accumulate for n in range(STEPS)]
 
 
+def test_a_step_of_several_batches_is_that_of_their_mean(tmp_path: Path) -> None:
+    task, plain = LinearTask(replace(ONE, epochs=1)), LinearTask(replace(ONE, epochs=1))
+    for one in (task, plain):
+        one.model.between = torch.nn.Sequential()
+        one.begin_stage(0)
+    plain.begin_epoch(0, 0)
+    losses = [plain.loss(plain.model(*batch.inputs), batch, 0) for batch in plain.batches(0)]
+    (sum(losses) / len(losses)).backward()  # type: ignore[union-attr]
+    rate = learning_rate(task.stages[0], 0.5)
+    wanted = plain.model.first.weight - rate * plain.model.first.weight.grad  # type: ignore[operator]
+    loop(task, tmp_path, accumulate=STEPS, optimiser="sgd", momentum=0.0).run()
+    torch.testing.assert_close(task.model.first.weight, wanted)
+
+
+def test_a_long_gradient_makes_a_short_step(tmp_path: Path) -> None:
+    task = LinearTask(replace(ONE, epochs=1, schedule="constant"), spoil=lambda _, v: 1e4 * v)
+    before = torch.cat([p.detach().flatten().clone() for p in task.model.parameters()])
+    loop(task, tmp_path, clip_norm=0.1, accumulate=STEPS, optimiser="sgd", momentum=0.0).run()
+    after = torch.cat([p.detach().flatten() for p in task.model.parameters()])
+    assert 0 < float((after - before).norm()) <= 1.01 * 0.05 * 0.1
+
+
 def test_sharpness_takes_two_gradients_for_a_step(tmp_path: Path) -> None:
     seen = []
     task = LinearTask(replace(ONE, epochs=1), spoil=lambda step, v: seen.append(step) or v)
@@ -238,6 +302,46 @@ def test_what_is_not_finite_stops_the_run_before_it_does_harm(tmp_path: Path, wh
         begin.run()
 
 
+def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path) -> None:
+    """Loss and gradient of the first step are finite, and the step is too long."""
+    wild = replace(ONE, learning_rate=1e38)
+    task = LinearTask(wild, spoil=lambda step, value: 1e6 * value)
+    run = loop(task, tmp_path, optimiser="sgd", momentum=0.0)
+    with pytest.raises(TrainingDivergedError, match=r"weight 'model/.*no checkpoint yet"):
+        run.run()
+    assert not torch.isfinite(task.model.first.weight).all()
+    assert not run.last.exists()
+
+
+def test_the_loss_learns_where_the_network_is(tmp_path: Path) -> None:
+    """Each stage makes its own loss; on a GPU its temperature would stay behind."""
+    moved: list[torch.device] = []
+
+    class Moving(Scale):
+        def to(self, device: torch.device) -> Moving:  # type: ignore[override]
+            moved.append(device)
+            return super().to(device)
+
+    class Task(LinearTask):
+        def begin_stage(self, stage: int) -> None:
+            super().begin_stage(stage)
+            self.loss_module = Moving()
+
+    loop(Task(ONE, TWO), tmp_path).run()
+    assert moved == [torch.device("cpu")] * 2
+    loop(Task(ONE, TWO), tmp_path).run(resume=True)
+    assert len(moved) == 3
+
+
+def test_mining_is_part_of_the_time_of_training(tmp_path: Path) -> None:
+    class Slow(LinearTask):
+        def begin_epoch(self, stage: int, epoch: int) -> None:
+            super().begin_epoch(stage, epoch)
+            time.sleep(0.05)
+
+    assert loop(Slow(ONE), tmp_path).run().seconds >= 3 * 0.05
+
+
 def test_full_memory_is_an_error_with_numbers(tmp_path: Path) -> None:
     def greedy(step: int, value: Tensor) -> Tensor:
         return value + torch.ones(1 << 44).sum()
@@ -255,6 +359,9 @@ def test_full_memory_is_an_error_with_numbers(tmp_path: Path) -> None:
             bytearray(1 << 40)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    with pytest.raises(TrainingMemoryError) as error, told_of_memory(9, 1):
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")
+    assert "smaller images" in error.value.hint
     with pytest.raises(RuntimeError, match="another"), told_of_memory(9, 5):
         raise RuntimeError("another")
 
@@ -280,6 +387,37 @@ def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"log\.csv"):
         log.step(report)
     log.close()
+
+
+def test_a_log_that_was_cut_in_its_first_line_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("step,sta")
+    log = RunLog(tmp_path, 4)
+    log.step(StepReport(5, "one", 0.5, 1, 1.0, 0.1, 1.0, 10.0, 1.0, 1.0))
+    log.close()
+    assert [row["step"] for row in rows(tmp_path / "log.csv")] == ["5"]
+
+
+def test_events_that_cannot_be_written_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorBoard writes later, in a thread, which dies of it."""
+    died: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: died.append(str(args.exc_value)))
+    before = set(threading.enumerate())
+    log = RunLog(tmp_path)
+    assert log.has_events
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(OutputError, match="tensorboard"):
+            for step in range(20_000):
+                log._event("training", step, {"loss": 1.0})
+            log.close()
+        for thread in set(threading.enumerate()) - before:
+            thread.join(10)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert all("File too large" in reason for reason in died), died
 
 
 def test_without_tensorboard_there_are_no_event_files(

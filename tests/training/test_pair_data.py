@@ -17,8 +17,8 @@ from sightline.datasets import (
     write_manifest,
 )
 from sightline.errors import SplitLeakError, TrainingDataError
-from sightline.training.leaks import refuse_leaks
-from sightline.training.pair_data import PairData, read_pairs
+from sightline.training.leaks import refuse_leaks, unhashed
+from sightline.training.pair_data import PairData, places_of_patches, read_pairs
 from sightline.training.sources import open_data
 from sightline.training.watching import Silent
 
@@ -137,6 +137,38 @@ def test_validation_is_held_out_by_whole_patches(tmp_path: Path) -> None:
         )
 
 
+def test_an_image_that_comes_twice_is_not_held_out_from_itself(tmp_path: Path) -> None:
+    """Photo 6k + 1 has the content of photo 6k, and patch 6k + 3 that of patch 6k + 1."""
+
+    def change(photos: list[Photo], patches: list[AerialPatch], pairs: list[Pair]) -> None:
+        pairs[:] = [replace(pair, split="train") for pair in pairs]
+        for n in range(0, len(photos) - 3, 6):
+            photos[n + 1] = replace(photos[n + 1], sha256=photos[n].sha256)
+            patches[n + 3] = replace(patches[n + 3], sha256=patches[n + 1].sha256)
+
+    made = manifest(tmp_path, change, 90)
+    for seed in range(5):
+        recipe = tiny(validation_split="", test_split="", validation_share=0.4, seed=seed)
+        data = read_pairs(made, recipe)
+        assert len(data.splits["validation"])
+        refuse_leaks(data, recipe)
+
+
+def test_places_are_those_of_a_slow_search() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        pairs = rng.integers(0, [6, 8], (7, 2))
+        twins = rng.integers(0, 8, (2, 2))
+        place = list(range(8))
+        for _ in range(8):  # long enough to reach everyone
+            for a, b in [
+                *((p[1], q[1]) for p in pairs for q in pairs if p[0] == q[0]),
+                *map(tuple, twins),
+            ]:
+                place[a] = place[b] = min(place[a], place[b])
+        assert places_of_patches(pairs, 8, twins).tolist() == place
+
+
 def test_a_share_of_training_is_part_of_a_larger_one(tmp_path: Path) -> None:
     made = manifest(tmp_path, count=90)
     rows = {
@@ -177,13 +209,24 @@ def test_photos_of_another_kind_are_refused(tmp_path: Path) -> None:
         read_pairs(manifest(tmp_path / "unsaid", unsaid), tiny(ground="perspective:90"))
 
 
-@pytest.mark.parametrize(("heading", "part"), [("known", "test"), ("unknown", "train")])
-def test_headings_that_are_needed_must_be_there(tmp_path: Path, heading: str, part: str) -> None:
+@pytest.mark.parametrize(
+    ("heading", "part", "view"),
+    [
+        ("known", "test", {"architecture": "frgeo", "ground": "crop:90"}),
+        ("unknown", "train", {"architecture": "frgeo", "ground": "crop:90"}),
+        ("unknown", "train", {"architecture": "frgeo", "ground": "panorama"}),
+        ("aligned", "test", {"ground": "panorama"}),
+        ("aligned", "train", {"ground": "crop:90"}),
+    ],
+)
+def test_headings_that_are_needed_must_be_there(
+    tmp_path: Path, heading: str, part: str, view: dict[str, str]
+) -> None:
     def hide(photos: list[Photo], *_: Any) -> None:
         photos[:] = [replace(p, heading_degrees=None) if p.split == part else p for p in photos]
 
     made = manifest(tmp_path, hide)
-    recipe = tiny(heading=heading, architecture="frgeo", ground="crop:90", ground_size=(32, 64))
+    recipe = tiny(heading=heading, ground_size=(32, 64), **view)
     with pytest.raises(TrainingDataError, match=f"photos of {part} have no heading"):
         read_pairs(made, recipe)
     read_pairs(made, tiny(heading="unknown"))
@@ -200,6 +243,7 @@ def refused(folder: Path, change: Change, **settings: Any) -> SplitLeakError:
 
 def test_what_crosses_the_splits_is_refused(tmp_path: Path) -> None:
     clean = manifest(tmp_path / "clean")
+    assert unhashed(read_pairs(clean, tiny())) is None
     refuse_leaks(read_pairs(clean, tiny(leak_radius_m=500.0)), tiny(leak_radius_m=500.0))
 
     def same_photo(photos: Any, patches: Any, pairs: list[Pair]) -> None:
@@ -228,6 +272,15 @@ def test_what_crosses_the_splits_is_refused(tmp_path: Path) -> None:
     assert error.code == "training.leak"
 
 
+def test_contents_that_cannot_be_compared_are_said(tmp_path: Path) -> None:
+    def forget(photos: list[Photo], *_: Any) -> None:
+        photos[:] = [replace(p, sha256=None) if p.split == "test" else p for p in photos]
+
+    said = unhashed(read_pairs(manifest(tmp_path, forget), tiny()))
+    assert said is not None
+    assert said.startswith("5 of 60 images have no hash")
+
+
 def test_the_planet_is_made_once_and_its_splits_are_clean(
     planet_pairs: Path, pair_data: PairData, listener: Listener
 ) -> None:
@@ -242,6 +295,27 @@ def test_the_planet_is_made_once_and_its_splits_are_clean(
     open_data(tiny(), planet_pairs, planet_pairs, listener)
     assert listener.prepared == {"making pairs of the planet": 80}
     assert (planet_pairs / "manifest" / "pairs.parquet").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ground": "perspective:90"}, "whose photos are panorama"),
+        ({"ground": "panorama", "data": "planet:known-heading"}, "are perspective:90"),
+        ({"ground": "perspective:90", "data": "planet:narrow"}, "are perspective:70"),
+        ({"data": "planet:unknown-panorama"}, "have none"),
+        (
+            {"data": "planet:unknown-panorama", "architecture": "frgeo", "heading": "unknown"},
+            "have none",
+        ),
+    ],
+)
+def test_planets_that_do_not_fit_are_refused_before_they_are_made(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TrainingDataError, match=message):
+        open_data(tiny(**changes), tmp_path / "planet", tmp_path, Silent())
+    assert not list(tmp_path.iterdir())
 
 
 def test_data_are_a_manifest_or_a_folder_that_is_read(
@@ -271,6 +345,10 @@ def test_rows_that_cannot_be_used_are_said(
     shutil.copytree(planet_pairs, copy, ignore=shutil.ignore_patterns("manifest"))
     photo = next((copy / "photos").iterdir())
     photo.unlink()
-    found = open_data(tiny(data=str(copy)), None, tmp_path, listener)
-    assert "2 rows of" in listener.notes[-1]
+    found = open_data(tiny(data=str(copy), bad_images=0.01), None, tmp_path / "a", listener)
+    assert listener.notes[-1].startswith(f"2 of 240 rows of {str(copy)!r} cannot be used and are")
     assert found.n_pairs == 79
+    with pytest.raises(TrainingDataError, match=r"2 of 240 rows .* bad_images = 0.001") as error:
+        open_data(tiny(data=str(copy)), None, tmp_path / "b", listener)
+    assert photo.name in error.value.message
+    assert not (tmp_path / "b" / "manifest").exists()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,30 @@ def test_images_are_decoded_once_and_kept(paths: list[Path], tmp_path: Path) -> 
     assert again.broken(np.array([3, 0])).tolist() == [True, False]
     # What was not decoded before is now, and its file is gone.
     assert again.take(np.array([4]))[1].tolist() == [True]
+
+
+def test_an_image_that_was_repaired_is_decoded_again(paths: list[Path], tmp_path: Path) -> None:
+    first = KeptOnDisk(tmp_path / "kept", "ground", paths, SIZE, "f" * 64)
+    first.fill(np.arange(6))
+    assert first.broken(np.arange(6)).tolist() == [False] * 3 + [True] + [False] * 2
+    paths[0].unlink()
+    Image.new("RGB", (30, 20), (9, 9, 9)).save(paths[3])
+    second = KeptOnDisk(tmp_path / "kept", "ground", paths, SIZE, "f" * 64)
+    second.fill(np.arange(6))
+    assert not second.broken(np.arange(6)).any()
+    assert (second.take(np.array([3]))[0] == 9).all()
+
+
+def test_a_process_that_reads_images_maps_the_files_again(
+    paths: list[Path], tmp_path: Path
+) -> None:
+    kept = KeptOnDisk(tmp_path / "kept", "ground", paths, (200, 300), "f" * 64)
+    kept.fill(np.arange(6))
+    sent = pickle.dumps(kept)
+    assert len(sent) < 10_000
+    again = pickle.loads(sent)
+    for mine, its in zip(kept.take(np.arange(6)), again.take(np.arange(6)), strict=True):
+        assert np.array_equal(mine, its)
 
 
 def test_another_set_or_size_has_a_file_of_its_own(paths: list[Path], tmp_path: Path) -> None:

@@ -139,6 +139,9 @@ def test_what_is_no_toml_or_no_file_is_refused(tmp_path: Path) -> None:
         ({"second_loss": "tuple"}, "second_epochs is 0"),
         ({"second_patience": 1}, "second_epochs is 0"),
         ({"test_split": "train"}, "must differ"),
+        ({"train_split": ""}, "train_split must not be empty"),
+        ({"phases": 17}, "phases must be at least 1 and at most 16"),
+        ({"similar_share": 0.6}, "similar_share must be above 0 and at most 0.5"),
         (
             {"sharpness": 1.0, "precision": "float16"},
             "sharpness cannot go with precision",
@@ -206,6 +209,7 @@ def test_every_published_row_has_its_recipe() -> None:
         "frgeo-baseline",
         "frgeo-infonce",
         "transgeo",
+        "transgeo-frm",
         "safa",
         "small-planet",
         "planet-360",

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors.torch import load_file
 from tests.test_bare_machine import run as bare
 
 from sightline.datasets import Manifest, write_manifest
@@ -26,10 +28,12 @@ from sightline.errors import (
     CheckpointError,
     OutputError,
     RecipeError,
+    SightlineError,
     TrainingDataError,
     TrainingDivergedError,
     UsageError,
 )
+from sightline.losses import InfoNCELoss
 from sightline.models.backbone import CutBackbone, build_backbone
 from sightline.models.bundle import Bundle, load_model, read_bundle, save_bundle
 from sightline.models.card import ModelCard
@@ -37,20 +41,23 @@ from sightline.models.settings import EncoderSettings
 from sightline.training import train
 from sightline.training.checkpoint import read_checkpoint
 from sightline.training.cross_view import CrossViewTask
+from sightline.training.cross_view_batches import require_batches
 from sightline.training.cross_view_recipe import CrossViewRecipe
 from sightline.training.evaluating import evaluate_run
 from sightline.training.grid import _own_data, ablation_runs, few_shot_runs, run_grid
-from sightline.training.pair_data import read_pairs
+from sightline.training.pair_data import PairData, read_pairs
 from sightline.training.pixels import DecodedEachTime
 from sightline.training.processes import Processes
 from sightline.training.recipe import read_recipe
 from sightline.training.run import build, network_settings
 from sightline.training.run_folder import RunFolder
+from sightline.training.task import TaskBatch
 from sightline.training.watching import Silent
 
 from .conftest import Listener
 from .recipes import tiny
 from .run_child import KILLED
+from .test_loop import StoppedError, StopsAt
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -150,12 +157,49 @@ def test_a_folder_is_not_written_over(run: Path, planet_pairs: Path, tmp_path: P
         train(tiny(epochs=3), run, data=planet_pairs, device="cpu", resume=True)
 
 
+def test_what_is_refused_leaves_nothing_in_the_way(planet_pairs: Path, tmp_path: Path) -> None:
+    out, data = tmp_path / "run", planet_pairs / "manifest"
+    for wrong in (
+        {"backbone": "resnet1000"},
+        {"head_options": {"region": 3}},
+        {"weights": str(tmp_path / "none.safetensors")},
+        {"precision": "float16"},
+    ):
+        with pytest.raises(SightlineError):
+            train(tiny(**FEW, **wrong), out, data=data, device="cpu")
+        assert not out.exists(), wrong
+    for late in ({"batch_size": 60}, {"leak_radius_m": 1e7}, {"test_split": "none"}):
+        with pytest.raises(TrainingDataError):
+            train(tiny(**{**FEW, **late}), out, data=data, device="cpu")
+        assert {p.name for p in out.iterdir()} == {"recipe.toml"}
+    assert train(tiny(**FEW), out, data=data, device="cpu")["status"] == "finished"
+
+
+def test_a_folder_of_something_else_is_left_alone(planet_pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "manifest").mkdir()
+    with pytest.raises(OutputError, match="is not empty"):
+        train(tiny(), tmp_path, data=planet_pairs / "manifest", device="cpu")
+    assert (tmp_path / "manifest").is_dir()
+
+
+def test_a_run_whose_memory_was_full_goes_on_in_chunks(planet_pairs: Path, tmp_path: Path) -> None:
+    out, data = tmp_path / "run", planet_pairs / "manifest"
+    with pytest.raises(StoppedError):
+        train(tiny(), out, data=data, device="cpu", watcher=StopsAt(9))
+    chunked = tiny(chunk_size=4)
+    about = train(chunked, out, data=data, device="cpu", resume=True)
+    assert about["status"] == "finished"
+    assert about["recipe"]["chunk_size"] == 4
+    assert RunFolder(out).recipe(CrossViewRecipe) == chunked
+
+
 def test_a_finished_run_is_left_as_it_is(run: Path, planet_pairs: Path, listener: Listener) -> None:
     about = train(
         tiny(log_steps=3), run, data=planet_pairs, device="cpu", resume=True, watcher=listener
     )
     assert about["status"] == "finished"
     assert listener.notes == ["This run is finished."]
+    assert RunFolder(run).recipe(CrossViewRecipe) == tiny()
 
 
 def test_a_run_is_resumed_on_its_own_data_only(
@@ -208,6 +252,99 @@ def test_photos_and_patches_that_are_neither_are_masked(planet_pairs: Path, tmp_
     found = task._neither(torch.tensor([3, 0, 1]))
     assert found is not None
     assert found.tolist() == [[False] * 3, [False, False, True], [False] * 3]
+    task.begin_stage(0)
+    generator = torch.Generator().manual_seed(0)
+    ground, aerial = (torch.randn(3, 16, generator=generator) for _ in range(2))
+    torch.testing.assert_close(
+        task.loss((ground, aerial), TaskBatch((), 3, torch.tensor([3, 0, 1])), 0),
+        InfoNCELoss(0.07)(ground, aerial, neither=found),
+    )
+
+
+def task_of(recipe: CrossViewRecipe, data: PairData, folder: Path) -> CrossViewTask:
+    photos = DecodedEachTime(data.photos.paths, recipe.stored_ground_size)
+    patches = DecodedEachTime(data.patches.paths, recipe.aerial_size)
+    network = build(recipe, network_settings(recipe, None))
+    task = CrossViewTask(recipe, data, network, photos, patches, Processes(), folder, Silent())
+    task.begin_stage(0)
+    task.begin_epoch(0, 0)
+    return task
+
+
+def test_patches_of_one_photo_are_no_negatives(planet_pairs: Path, tmp_path: Path) -> None:
+    """Photo 0 has two patches, as photos have in the three zooms of CVUSA's original."""
+    manifest = Manifest.open(planet_pairs / "manifest")
+    pairs = list(manifest.pairs())
+    pairs.append(replace(pairs[0], id="other", patch_id=pairs[1].patch_id))
+    copy = tmp_path / "data"
+    write_manifest(copy, replace(manifest.dataset(), pairs=lambda: iter(pairs)))
+    recipe = tiny(**FEW, sampler="similar", similar_from_epoch=0, similar_neighbours=54)
+    data = read_pairs(Manifest.open(copy, root=manifest.root), recipe)
+    task = task_of(recipe, data, tmp_path)
+    near = task.tensors()["neighbours"]
+    for row in (0, 1, 56):
+        assert set(near[row].tolist()) == set(range(2, 56))
+    generator = torch.Generator().manual_seed(0)
+    numbers = torch.tensor([0, 1, 56, 5])  # the photo, its patches' other photo, both, another
+    assert [data.train.pairs[n].tolist() for n in (0, 1, 56)] == [[0, 0], [1, 1], [0, 1]]
+    ground, aerial = (torch.randn(4, 16, generator=generator) for _ in range(2))
+    found = task.loss((ground, aerial), TaskBatch((), 4, numbers), 0)
+    wanted = InfoNCELoss(0.07)(ground, aerial, labels=torch.tensor([0, 0, 0, 1]))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_a_second_stage_sees_other_batches_and_other_views(
+    pair_data: PairData, tmp_path: Path
+) -> None:
+    recipe = tiny(second_epochs=1, colour_jitter=0.5, batch_size=56)
+    task = task_of(recipe, pair_data, tmp_path)
+    first = next(task.batches(0))
+    task.begin_epoch(1, 0)
+    second = next(task.batches(0))
+    assert first.about.tolist() != second.about.tolist()
+    pixels = []
+    for batch in (first, second):
+        place = batch.about.tolist().index(7)
+        pixels.append(batch.inputs[0][place])  # type: ignore[index]
+    assert not torch.equal(*pixels)
+    task.begin_epoch(0, 0)
+    assert torch.equal(next(task.batches(0)).inputs[0], first.inputs[0])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 2.0])
+def test_the_memory_holds_all_batches_of_a_step(
+    planet_pairs: Path, pair_data: PairData, tmp_path: Path, sharpness: float
+) -> None:
+    """As they were seen by the weights themselves, not by those at the sharpest point nearby."""
+    recipe = tiny(memory=50, accumulate=2, sharpness=sharpness)
+    task = task_of(recipe, pair_data, tmp_path)
+    batches = list(islice(task.batches(0), 2))
+    for turn in range(2 if sharpness else 1):
+        for batch in batches:
+            vectors = torch.full((8, 16), 1.0 + turn)
+            task.loss((vectors, vectors), batch, 0)
+    task.after_step()
+    memory = task.loss_module.memory  # type: ignore[union-attr]
+    assert len(memory) == 16
+    labels = torch.cat([torch.from_numpy(pair_data.train.pairs[b.about, 1]) for b in batches])
+    assert memory.rows().labels.tolist() == labels.tolist()
+    assert (memory.rows().views[0] == 1.0).all()
+    task.after_step()
+    assert len(memory) == 16
+
+
+def test_super_batches_that_cannot_be_filled_are_refused_before_training(
+    planet_pairs: Path, tmp_path: Path
+) -> None:
+    recipe = tiny(batch_size=28, super_batches=3, second_epochs=1, second_sampler="super-batches")
+    with pytest.raises(TrainingDataError, match="84 are needed") as error:
+        train(recipe, tmp_path / "a", data=planet_pairs / "manifest", device="cpu")
+    assert "batch_size=18" in error.value.hint
+
+
+def test_processes_share_no_batch_that_is_smaller_than_they_are_many(pair_data: PairData) -> None:
+    with pytest.raises(TrainingDataError, match="8 pairs cannot be shared by 9 processes"):
+        require_batches(tiny(), pair_data, Processes(0, 9))
 
 
 def test_photos_without_a_place_are_no_neighbours(planet_pairs: Path, tmp_path: Path) -> None:
@@ -345,6 +482,49 @@ def test_broken_images_of_validation_are_left_out_or_refused(
         train(tiny(**FEW), tmp_path / "b", data=data, device="cpu")
 
 
+def test_broken_images_of_a_test_are_told_before_training(
+    planet_pairs: Path, tmp_path: Path
+) -> None:
+    data = broken_copy(planet_pairs, tmp_path / "data", 33)
+    with pytest.raises(TrainingDataError, match="1 images of 32 in this split"):
+        train(tiny(**FEW), tmp_path / "a", data=data, device="cpu")
+    assert not (tmp_path / "a" / "checkpoints").exists()
+
+
+def test_a_run_goes_on_with_the_images_it_was_begun_with(
+    planet_pairs: Path, tmp_path: Path
+) -> None:
+    """Photo 0 is broken at first and then repaired; photo 5 the other way round."""
+    data = broken_copy(planet_pairs, tmp_path / "data", 0)
+    first, other = (next((tmp_path / "data" / "photos").glob(f"*000000{n}*")) for n in (0, 5))
+    sound = first.with_name(other.name).read_bytes()
+    recipe, whole, out = tiny(bad_images=0.05), tmp_path / "whole", tmp_path / "run"
+    train(recipe, whole, data=data, device="cpu")
+    with pytest.raises(StoppedError):
+        train(recipe, out, data=data, device="cpu", watcher=StopsAt(9))
+    (out / "pixels").rename(tmp_path / "gone")
+    first.write_bytes(sound)
+    other.write_bytes(b"no image")
+    with pytest.raises(CheckpointError, match=r"1 training pairs .* was begun with") as error:
+        train(recipe, out, data=data, device="cpu", resume=True)
+    assert other.name in error.value.message
+    other.write_bytes(sound)
+    about = train(recipe, out, data=data, device="cpu", resume=True)
+    assert (about["status"], about["data"]["train"], about["left_out"]) == ("finished", 55, [0])
+    one, two = (
+        read_checkpoint(run / "checkpoints" / "last.safetensors").part("model")
+        for run in (whole, out)
+    )
+    assert all(torch.equal(two[name], tensor) for name, tensor in one.items())
+
+
+def test_a_batch_that_is_all_broken_is_told(planet_pairs: Path, tmp_path: Path) -> None:
+    data = broken_copy(planet_pairs, tmp_path / "data", 0)
+    few = tiny(batch_size=2, epochs=1, bad_images=0.5, pixels="read")
+    with pytest.raises(TrainingDataError, match="Of the 2 pairs of a batch 1 can be read"):
+        train(few, tmp_path / "a", data=data, device="cpu")
+
+
 def test_too_few_pairs_or_places_are_refused_before_training(
     planet_pairs: Path, tmp_path: Path
 ) -> None:
@@ -359,6 +539,18 @@ def test_a_rate_that_is_too_high_is_told_as_such(planet_pairs: Path, tmp_path: P
     with pytest.raises(TrainingDivergedError, match="of step") as error:
         train(wild, tmp_path / "run", data=planet_pairs / "manifest", device="cpu")
     assert error.value.code == "training.diverged"
+
+
+def test_a_network_that_breaks_in_the_last_step_of_an_epoch_is_told_as_such(
+    planet_pairs: Path, tmp_path: Path
+) -> None:
+    """One step an epoch: the loss was finite, and what is validated is not."""
+    data = planet_pairs / "manifest"
+    wild = {"batch_size": 56, "learning_rate": 1e30, "optimiser": "sgd", "schedule": "constant"}
+    for number, changes in enumerate(({}, {"average_decay": 0.5})):
+        recipe = tiny(**{**wild, **changes})
+        with pytest.raises(TrainingDivergedError, match="of step 1 is nan"):
+            train(recipe, tmp_path / str(number), data=data, device="cpu")
 
 
 @pytest.fixture
@@ -429,7 +621,7 @@ def test_two_processes_learn_what_one_learns(planet_pairs: Path, tmp_path: Path)
         read_checkpoint(tmp_path / run / "checkpoints" / "last.safetensors")
         for run in ("one", "two")
     )
-    assert one.state["position"]["step"] == two.state["position"]["step"] == 18
+    assert one.state["position"]["step"] == two.state["position"]["step"] == 10
     for key, tensor in one.part("model").items():
         torch.testing.assert_close(two.part("model")[key], tensor, rtol=2e-3, atol=2e-4, msg=key)
     for part in ("loss", "task"):
@@ -437,6 +629,18 @@ def test_two_processes_learn_what_one_learns(planet_pairs: Path, tmp_path: Path)
             torch.testing.assert_close(two.part(part)[key], tensor, rtol=2e-3, atol=2e-3, msg=key)
     about = json.loads((tmp_path / "two" / "run.json").read_text())
     assert (about["processes"], about["status"]) == (2, "finished")
+
+
+def test_processes_validate_one_network(planet_pairs: Path, tmp_path: Path) -> None:
+    """Batch norms have seen other rows in each process."""
+    child("agree", planet_pairs, tmp_path)
+    for folder in ("0.0", "0.9"):
+        for number in (1, 2):
+            one, two = (
+                load_file(tmp_path / folder / f"{rank}-{number}.safetensors") for rank in (0, 1)
+            )
+            assert "between.0.running_mean" in one
+            assert all(torch.equal(two[name], tensor) for name, tensor in one.items())
 
 
 def test_a_grid_is_trained_once_and_summed_up(planet_pairs: Path, tmp_path: Path) -> None:
@@ -475,6 +679,13 @@ def test_a_grid_goes_on_past_a_run_that_diverges(planet_pairs: Path, tmp_path: P
     assert summary["settings"][1]["deviation"]["test mrr"] is None
     about = json.loads((tmp_path / "runs" / runs[0].name / "run.json").read_text())
     assert about["status"] == "failed"
+    again = Listener()
+    assert (
+        run_grid(runs, tmp_path, data=planet_pairs / "manifest", device="cpu", watcher=again)
+        == summary
+    )
+    assert f"{runs[0].name} failed before, and would again." in again.notes
+    assert not again.steps
 
 
 def test_few_shot_runs_are_the_papers_shares() -> None:
@@ -489,6 +700,13 @@ def test_few_shot_runs_are_the_papers_shares() -> None:
 def test_grids_of_nothing_are_refused(vary: dict[str, list[Any]], seeds: int) -> None:
     with pytest.raises(UsageError, match="must vary one key or more"):
         ablation_runs(tiny(), vary, seeds=seeds)
+
+
+def test_runs_of_one_name_are_refused() -> None:
+    with pytest.raises(UsageError, match="one name, 'loss=tuple,seed=0'"):
+        ablation_runs(tiny(), {"loss": ["tuple", "infonce", "tuple"]})
+    with pytest.raises(UsageError, match="one name"):
+        ablation_runs(tiny(), {"weights": ["a b", "a:b"]})
 
 
 def test_a_combination_that_cannot_be_is_refused_before_any_run() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from sightline.errors import EvaluationError
 from sightline.evaluation import Relevance, RetrievalSettings, evaluate_retrieval
+from sightline.evaluation.retrieval.relevance import Lists
 from sightline.models.region_shifts import best_shifts
 from sightline.training.shift_ranks import (
     TIE_TOLERANCE,
@@ -55,6 +58,29 @@ def test_ranks_are_those_of_a_slow_count(
         assert ranks.semi_tied[photo] == len(half & set(tied))
         beside = sum(abs(scores[photo, a] - best) <= TIE_TOLERANCE for a in right) - 1
         assert ranks.positives_tied[photo] == beside
+
+
+def test_what_is_ignored_or_nearly_as_good_is_counted_as_such() -> None:
+    """One region in one channel more than shown: the second channel sets the cosine."""
+
+    def patch(cosine: float) -> list[list[list[float]]]:
+        return [[[cosine, (1 - cosine**2) ** 0.5]]]
+
+    ground = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]]])
+    # The truth, a little better, clearly better, clearly better, a little worse, clearly worse.
+    cosines = (0.9, 0.900001, 0.95, 0.97, 0.899999, 0.8)
+    aerial = torch.tensor([patch(cosine) for cosine in cosines])
+    relevance = relevance_of(
+        np.array([[0, 0], [1, 0]]), np.empty((0, 2), np.int64), np.arange(2), np.arange(6)
+    )
+    ranks = shift_ranks(ground, aerial, relevance)
+    assert (ranks.better.tolist(), ranks.tied.tolist()) == ([2, 2], [2, 2])
+    # Both photos have one patch.
+    assert not ranks.distinct
+    ignoring = replace(relevance, ignored=Lists.of_pairs(np.array([0, 0]), np.array([3, 4]), 2))
+    fewer = shift_ranks(ground, aerial, ignoring)
+    assert (fewer.better.tolist(), fewer.tied.tolist()) == ([1, 2], [1, 2])
+    assert fewer.candidates.tolist() == [4, 6]
 
 
 def test_what_is_right_speaks_of_the_images_that_are_there() -> None:

@@ -150,7 +150,7 @@ class Atlas:
             "search": self._how(),
             "rows_newer_than_derived": self._newer_rows,
             "derived": None if derived is None else _without_files(derived),
-            "structures": {} if derived is None else structures_json(derived),
+            "structures": structures_json(self.path, self._store.version),
             "unrelated": None if unrelated is None else unrelated.to_json(),
         }
 
@@ -232,6 +232,16 @@ class Atlas:
             structure=self._structure(mode) if mode in ("tree", "lsh") else None,
         )
         return self._searcher.search(queries, request)
+
+    def require(self, mode: SearchWay) -> None:
+        """Open what a way to search needs, so that its absence is told before any work.
+
+        Raises:
+            AtlasError: The structure that ``mode`` names was not built.
+            AtlasDamagedError: It cannot be read.
+        """
+        if mode in ("tree", "lsh"):
+            self._structure(mode)
 
     def _structure(self, kind: StructureKind) -> MeasuredStructure:
         with self._lock:

@@ -11,6 +11,7 @@ import difflib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,14 @@ import numpy as np
 
 from sightline.atlas.arrays import save_array
 from sightline.atlas.calibration import perturbed_rows, recall
-from sightline.atlas.derived import REBUILD, Derived, open_current
+from sightline.atlas.derived import (
+    FOLDER_NAME,
+    REBUILD,
+    Derived,
+    current_manifest,
+    current_name,
+    open_current,
+)
 from sightline.atlas.exact import exact_top, rank
 from sightline.atlas.hashing import HashSettings, HashTables, fill_tables
 from sightline.atlas.segment import Progress, Segment
@@ -132,23 +140,12 @@ def open_structure(derived: Derived, kind: StructureKind) -> MeasuredStructure |
         AtlasDamagedError: It cannot be read, or does not fit the segment.
     """
     folder = derived.folder / kind
-    try:
-        text = (folder / MANIFEST_NAME).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    document = _read_manifest(folder)
+    if document is None:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(folder, f"cannot be read: {error}") from error
     try:
-        document = json.loads(text)
-        if document["schema"] != SCHEMA:
-            raise _damaged(folder, f"has the schema {document['schema']!r}, not {SCHEMA!r}")
         opener = SearchTree if kind == "tree" else HashTables
         structure: SearchStructure = opener.open(folder, document["settings"])
-        found = MeasuredStructure(
-            structure,
-            {int(depth): float(share) for depth, share in document["recall"].items()},
-            {int(depth): float(mean) for depth, mean in document["comparisons"].items()},
-        )
     except _UNREADABLE as error:
         raise _damaged(folder, f"cannot be read: {error}") from error
     if structure.rows != len(derived.segment):
@@ -156,7 +153,7 @@ def open_structure(derived: Derived, kind: StructureKind) -> MeasuredStructure |
     dimension = derived.segment.vectors.shape[1]
     if structure.dimension != dimension:
         raise _damaged(folder, f"is of {structure.dimension} dimensions, not {dimension}")
-    return found
+    return MeasuredStructure(structure, document["recall"], document["comparisons"])
 
 
 def require_structure(
@@ -179,18 +176,33 @@ def require_structure(
     return found
 
 
-def structures_json(derived: Derived) -> dict[str, Any]:
-    """Settings and measurements of the structures there are, by kind; plain values."""
+def structures_json(atlas: Path, store_version: int) -> dict[str, Any]:
+    """Say which structures there are, by kind, as plain values; none of them is opened.
+
+    Args:
+        atlas: The atlas.
+        store_version: Of its rows, which the structures may not know all of.
+
+    Raises:
+        AtlasDamagedError: What was recorded of one cannot be read.
+    """
+    index = current_manifest(atlas)
+    if index is None:
+        return {}
+    home = atlas / FOLDER_NAME / str(current_name(atlas))
     found: dict[str, Any] = {}
     for kind in _SETTINGS:
-        opened = open_structure(derived, kind)
-        if opened is not None:
-            found[kind] = {
-                "settings": opened.structure.settings_json(),
-                "recall": dict(opened.recalls),
-                "comparisons": dict(opened.comparisons),
-            }
+        document = _read_manifest(home / kind)
+        if document is not None:
+            size = sum(file.stat().st_size for file in (home / kind).iterdir())
+            whole = index["store_version"] == store_version
+            found[kind] = {**document, "size_bytes": size, "knows_all_rows": whole}
     return found
+
+
+def settings_text(settings: Mapping[str, int | None]) -> str:
+    """Settings as :func:`read_settings` reads them."""
+    return ",".join(f"{name}={value}" for name, value in settings.items() if value is not None)
 
 
 def _write(work: Path, segment: Segment, settings: Settings, progress: Progress | None) -> None:
@@ -239,6 +251,26 @@ def measure_structure(
         recalls[depth] = min(recall(found[i::kinds], truth[i::kinds]) for i in range(kinds))
         comparisons[depth] = round(float(chosen.comparisons.mean()), 1)
     return MeasuredStructure(structure, recalls, comparisons)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Rows, settings and measurements of a structure; None if it was never built."""
+    try:
+        document = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+        if document["schema"] == SCHEMA:
+            return {
+                "rows": int(document["rows"]),
+                "settings": dict(document["settings"]),
+                **{
+                    name: {int(depth): float(value) for depth, value in document[name].items()}
+                    for name in ("recall", "comparisons")
+                },
+            }
+    except FileNotFoundError:
+        return None
+    except _UNREADABLE as error:
+        raise _damaged(folder, f"cannot be read: {error}") from error
+    raise _damaged(folder, f"has the schema {document['schema']!r}, not {SCHEMA!r}")
 
 
 def _damaged(folder: Path, reason: str) -> AtlasDamagedError:

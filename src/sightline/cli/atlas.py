@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from sightline.cli.aerial import (
 from sightline.cli.console import Status, note, printable, progress_bar, say, say_json
 from sightline.cli.growing import grow
 from sightline.cli.options import AtlasArgument, JsonOption, ModelOption, PhotosOption
-from sightline.cli.search_structures import index_structures
+from sightline.cli.search_structures import index_structures, show_structures, tell_lost
 from sightline.errors import UsageError
 
 atlas = typer.Typer(
@@ -225,14 +226,16 @@ def info(folder: AtlasArgument, as_json: JsonOption = False) -> None:
     """
     from sightline.atlas.derived import current_manifest
     from sightline.atlas.maintain import info as atlas_info
+    from sightline.atlas.structures import structures_json
 
     facts = asdict(atlas_info(folder))
     facts["path"] = str(facts["path"])
     facts["index"] = current_manifest(folder)
+    facts["structures"] = structures_json(folder, facts["version"])
     if as_json:
         say_json(facts)
         return
-    card = facts.pop("card")
+    card, structures = facts.pop("card"), facts.pop("structures")
     for key in ("kind", "patch_m", "stride_m", "encoder", "fingerprint", "dimension", "regions"):
         if card[key] is not None:
             say(f"{key.replace('_', ' '):<14} {printable(str(card[key]))}")
@@ -244,6 +247,7 @@ def info(folder: AtlasArgument, as_json: JsonOption = False) -> None:
     for key, value in facts.items():
         shown = value if isinstance(value, str) else json.dumps(value)
         say(f"{key.replace('_', ' '):<14} {printable(shown)}")
+    show_structures(structures)
 
 
 @atlas.command()
@@ -264,13 +268,17 @@ def export(
     say(f"{export_rows(folder, file, vectors=vectors):,} rows in {printable(str(file))}")
 
 
-def _index(folder: Path) -> None:
+def _index(folder: Path, replaced: Collection[str] = ()) -> None:
     from sightline.atlas.derived import build_derived
     from sightline.atlas.lock import writer_lock
     from sightline.atlas.store import Store
+    from sightline.atlas.structures import structures_json
 
-    if Store.open(folder).count == 0:
+    store = Store.open(folder)
+    if store.count == 0:
         note("The atlas holds no reference now; there is nothing to index.", style="yellow")
         return
+    before = structures_json(folder, store.version)
     with progress_bar("indexing", unit="rows") as bar, writer_lock(folder):
         build_derived(folder, progress=lambda _, done, total: bar(done, total))
+    tell_lost(folder, {kind: told for kind, told in before.items() if kind not in replaced})

@@ -21,7 +21,7 @@ from sightline.cli.console import (
     say,
     say_json,
 )
-from sightline.cli.options import JsonOption, Method, ModelOption, WithinOption
+from sightline.cli.options import JsonOption, Method, ModelOption, Search, WithinOption
 from sightline.errors import OutputError, SightlineError, UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ def locate(
             show_default=False,
         ),
     ] = None,
+    search: Annotated[
+        Search,
+        typer.Option(
+            help="How to search. `auto` and `approximate` ask the index where there is one; "
+            "`exact` compares with all; `tree` and `lsh` ask what `sightline atlas index --tree "
+            "--lsh` built, and compare with all of a region.",
+        ),
+    ] = Search.auto,
     heading: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +113,7 @@ def locate(
         method=method.value,
         within=within,
         k=k,
+        mode=search.value,
         heading=looks,
         as_declared=as_declared,
         few=few,

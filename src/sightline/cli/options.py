@@ -17,6 +17,16 @@ class Method(StrEnum):
     clusters = "clusters"
 
 
+class Search(StrEnum):
+    """How an atlas is searched."""
+
+    auto = "auto"
+    exact = "exact"
+    approximate = "approximate"
+    tree = "tree"
+    lsh = "lsh"
+
+
 class Distance(StrEnum):
     """How two vectors are compared."""
 

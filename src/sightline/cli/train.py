@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from typer.core import TyperGroup
 
@@ -244,23 +246,25 @@ def _show_run(about: dict[str, Any]) -> None:
 
 
 class _Console:
-    """Says how training goes: a bar where there is a terminal, a line now and then elsewhere."""
+    """Says how training goes: a bar where there is a terminal, a line now and then elsewhere.
 
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
+    Args:
+        bar: Shows nothing where there is no terminal.
+        every_s: Seconds between two lines.
+    """
+
+    def __init__(self, bar: Progress, every_s: float = 60.0) -> None:
+        self._bar, self._every_s = bar, every_s
         self._task = bar.add_task("", total=None, told="")
-        self._about = ""
+        self._said = -math.inf
 
     def step(self, report: StepReport) -> None:
         """Move the bar."""
-        self._bar.update(
-            self._task,
-            description=f"stage {report.stage}",
-            completed=report.epoch,
-            total=report.epochs,
-            told=f"epoch {report.epoch:.2f} of {report.epochs}, loss {report.loss:.4f}, "
-            f"{report.pairs_per_second:,.1f} pairs/s, {_duration(report.remaining_s)} left",
+        told = (
+            f"epoch {report.epoch:.2f} of {report.epochs}, loss {report.loss:.4f}, "
+            f"{report.pairs_per_second:,.1f} pairs/s, {_duration(report.remaining_s)} left"
         )
+        self._move(f"stage {report.stage}", report.epoch, report.epochs, told)
 
     def validation(self, stage: str, epoch: int, found: Validation, *, best: bool) -> None:
         """Print a line."""
@@ -277,9 +281,14 @@ class _Console:
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Move the bar."""
-        self._bar.update(
-            self._task, description=what, completed=done, total=total, told=f"{done:,}/{total:,}"
-        )
+        self._move(what, done, total, f"{done:,}/{total:,}")
+
+    def _move(self, what: str, done: float, total: float, told: str) -> None:
+        self._bar.update(self._task, description=what, completed=done, total=total, told=told)
+        now = time.monotonic()
+        if self._bar.disable and now - self._said >= self._every_s:
+            note(f"{what}: {told}")
+            self._said = now
 
 
 @contextmanager
@@ -288,9 +297,8 @@ def _progress() -> Iterator[_Console]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
     )
-    with Progress(*columns[:3], console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         yield _Console(bar)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from sightline.atlas.matches import SearchWay
 from sightline.errors import UsageError
 from sightline.locating.aerial_queries import HeadingChoice
 from sightline.locating.cross_view import CrossViewLocator
@@ -26,6 +27,7 @@ def locator_for(
     method: Method = "nearest",
     region: Region | None = None,
     k: int | None = None,
+    mode: SearchWay = "auto",
     heading: HeadingChoice = None,
     as_declared: bool = False,
 ) -> Locator | CrossViewLocator:
@@ -37,6 +39,7 @@ def locator_for(
         method: Of photos: ``nearest``, ``density`` or ``clusters``.
         region: Only references inside it.
         k: Matches to use.
+        mode: How to search; see :meth:`sightline.atlas.Atlas.search`.
         heading: Of patches: where the photos look; see :class:`CrossViewLocator`.
         as_declared: Of patches: take pictures for what the model's photos show.
 
@@ -58,6 +61,7 @@ def locator_for(
             cast("CrossViewEncoder", encoder),
             region=region,
             k=DEFAULT_PATCHES if k is None else k,
+            mode=mode,
             heading=heading,
             as_declared=as_declared,
         )
@@ -66,4 +70,4 @@ def locator_for(
             f"{str(atlas.path)!r} is an atlas of photos, which are compared whatever they look at.",
             hint="Leave out the heading, and --as-declared: they are for aerial atlases.",
         )
-    return Locator(atlas, encoder, method=method, region=region, k=k)
+    return Locator(atlas, encoder, method=method, region=region, k=k, mode=mode)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.atlas.matches import SearchWay
 from sightline.errors import AtlasEmptyError, SightlineError, UsageError
 from sightline.geo.circle import Circle
 from sightline.geo.coordinates import LatLng
+from sightline.geo.distance import great_circle_m
 from sightline.imagery.photo import Photo
 from sightline.locating.aerial_queries import AerialQuery, HeadingChoice, prepare_aerial_query
 from sightline.locating.attempts import attempt_all
@@ -20,28 +21,30 @@ from sightline.locating.estimate import Candidate, Estimate
 from sightline.locating.evidence import Floats, evidence_weights, require_number
 from sightline.locating.judging import SHARES, judge
 from sightline.locating.kinds import require_aerial
-from sightline.locating.patch_refinement import REACH_STRIDES, refined_offset
+from sightline.locating.patch_refinement import reach_m, refined_offset
+from sightline.locating.patch_search import Asked, Found, PatchSearch
 from sightline.locating.patches import (
     Patches,
     apart,
-    distinct_patches,
     moved,
     offsets_m,
     square_points,
 )
-from sightline.locating.searchable import AerialAtlas, SearchMode
-from sightline.locating.spread import evidence_radii_m, place_margins
-from sightline.locating.unrelated_patches import patch_weights, unrelated_patches
-from sightline.models.protocol import CrossViewEncoder, GroundQueries
+from sightline.locating.searchable import AerialAtlas
+from sightline.locating.spread import evidence_radii_m
+from sightline.locating.unrelated_patches import MOST_PLACES, patch_weights, unrelated_patches
+from sightline.models.protocol import CrossViewEncoder
 
 if TYPE_CHECKING:
     from sightline.geo.region import Region
 
 METHOD = "cross-view"
 
-# So many patches are compared, so that the places that do not show the photo are among them even
-# where each overlaps with eight others.
-_COMPARED_PATCHES = 200
+_LEAST_COMPARED = 200
+# Rows asked for at most: a patch may have sixteen, and a photo as many queries.
+_MOST_ROWS = 4096
+# The rest of the weight, which moves no radius, may lie on thousands of patches.
+_HELD = 0.999
 # Two patches of one place may differ by this much in the heading that fits best.
 _SAME_HEADING_DEGREES = 45.0
 _TOO_FEW = (
@@ -49,14 +52,6 @@ _TOO_FEW = (
     "would score."
 )
 _NOT_ASKED = "Not judged: no threshold for abstaining was given."
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """One photo's query vectors, and where its views look."""
-
-    queries: GroundQueries
-    turns: NDArray[np.float64]
 
 
 class CrossViewLocator:
@@ -89,7 +84,7 @@ class CrossViewLocator:
         *,
         k: int = 10,
         region: Region | None = None,
-        mode: SearchMode = "auto",
+        mode: SearchWay = "auto",
         heading: HeadingChoice = None,
         as_declared: bool = False,
         abstain_below: float | Literal["atlas"] | None = "atlas",
@@ -110,11 +105,12 @@ class CrossViewLocator:
         self.encoder = encoder
         self.k = k
         self.region = region
-        self.mode: SearchMode = mode
         self.heading = heading
         self.as_declared = as_declared
         self.abstain_below = abstain_below
         self.refine = refine
+        self.mode: SearchWay = mode
+        self._search = PatchSearch(atlas, encoder, mode)
 
     def prepare(self, photo: Photo) -> AerialQuery:
         """Make a photo ready; thread-safe. See :func:`~.aerial_queries.prepare_aerial_query`."""
@@ -156,91 +152,36 @@ class CrossViewLocator:
     def _answers(self, queries: Sequence[AerialQuery]) -> list[Estimate | SightlineError]:
         if not queries:
             return []
-        asked = self._asked(queries)
-        found = self._search(asked, max(self.k, _COMPARED_PATCHES), self.region)
+        asked = self._search.asked(queries)
+        found = self._search.best(asked, self._compared(), self.region)
         return [
-            self._estimate(query, of_query, patches)
-            for query, of_query, patches in zip(queries, asked, found, strict=True)
+            self._estimate(query, of_query, answer)
+            for query, of_query, answer in zip(queries, asked, found, strict=True)
         ]
 
-    def _asked(self, queries: Sequence[AerialQuery]) -> list[_Asked]:
-        """Encode all views of all photos, those of known heading apart from the others."""
-        found: dict[int, _Asked] = {}
-        for known in (False, True):
-            chosen = [n for n, q in enumerate(queries) if (q.heading_degrees is not None) == known]
-            if not chosen:
-                continue
-            batch = np.stack([view for n in chosen for view in queries[n].views])
-            turns = [np.array(queries[n].turns) for n in chosen]
-            headings = None
-            if known:
-                headings = np.concatenate(
-                    [queries[n].heading_degrees + t for n, t in zip(chosen, turns, strict=True)]
-                )
-            made = self.encoder.ground_queries(batch, headings)
-            ends = np.cumsum([len(t) for t in turns])
-            for n, turn, end in zip(chosen, turns, ends, strict=True):
-                rows = slice(int(end) - len(turn), int(end))
-                part = replace(
-                    made,
-                    vectors=made.vectors[rows],
-                    headings=made.headings[rows],
-                    scales=made.scales[rows],
-                )
-                found[n] = _Asked(part, turn)
-        return [found[n] for n in range(len(queries))]
-
-    def _search(
-        self, asked: Sequence[_Asked], patches: int, region: Region | None
-    ) -> list[Patches]:
-        """The best distinct patches of every photo; rows of all turns are asked for."""
-        vectors = np.concatenate(
-            [one.queries.vectors.reshape(-1, 1, self.encoder.dimension) for one in asked]
-        )
-        matches = self.atlas.search(
-            vectors,
-            patches * self.encoder.aerial_turns,
-            mode=self.mode,
-            region=region,
-            # What re-ranks and pools photos would mix patches of different places.
-            rerank=0,
-            pool_m=0.0,
-            fingerprint=self.encoder.fingerprint,
-        )
-        found, start = [], 0
-        for one in asked:
-            stop = start + one.queries.headings.size
-            rows = slice(start, stop)
-            own = replace(
-                matches,
-                ids=matches.ids[rows],
-                scores=matches.scores[rows],
-                coordinates=matches.coordinates[rows],
-                uris=matches.uris[rows],
-                views=matches.views[rows],
-                headings=matches.headings[rows],
-            )
-            found.append(distinct_patches(own, one.queries, one.turns))
-            start = stop
-        return found
+    def _compared(self) -> int:
+        """So many patches that those of unrelated places are among them, however they overlap."""
+        overlapping = math.pi * (self.patch_m / self.stride_m) ** 2
+        wanted = math.ceil(MOST_PLACES * overlapping)
+        return max(self.k, _LEAST_COMPARED, min(wanted, _MOST_ROWS // self.encoder.aerial_turns))
 
     def _estimate(
-        self, query: AerialQuery, asked: _Asked, patches: Patches
+        self, query: AerialQuery, asked: Asked, found: Found
     ) -> Estimate | SightlineError:
+        patches = found.patches
         if not len(patches):
             return AtlasEmptyError(
                 f"No patch is left to compare {query.name!r} with.", hint="Widen the region."
             )
-        places = patches.scores[apart(patches, self.patch_m)]
-        complete = len(patches) < max(self.k, _COMPARED_PATCHES)
-        unrelated = unrelated_patches(places, len(places) if complete else self._places_in_all())
-        named = patches.taken(slice(0, self.k))
+        places = apart(patches, self.patch_m)
+        in_all = len(places) if found.all_of_them else self._places_in_all()
+        unrelated = unrelated_patches(patches.scores[places], in_all)
         if unrelated is None:
-            weights = evidence_weights(named.scores[None])[0]
+            weights = evidence_weights(patches.scores[None])[0]
         else:
-            weights = patch_weights(named.scores, unrelated.spacing)
-        lat, lon = self._place(asked, patches)
-        radii, margin = self._spread((lat, lon), named, weights)
+            weights = patch_weights(patches.scores, unrelated)
+        place = self._place(asked, patches)
+        radii = self._radii(place, patches, weights)
         threshold, otherwise = self.abstain_below, _NOT_ASKED
         if threshold == "atlas":
             threshold = None if unrelated is None else unrelated.threshold
@@ -248,15 +189,15 @@ class CrossViewLocator:
         best = float(patches.scores[0])
         abstained, reason = judge(best, threshold, otherwise)
         return Estimate(
-            lat=lat,
-            lon=lon,
+            lat=place[0],
+            lon=place[1],
             radius_50_m=radii[0],
             radius_90_m=radii[1],
             method=METHOD,
             abstained=abstained,
             reason=reason,
-            margin=margin if best > 0 else None,
-            candidates=self._candidates(named, weights),
+            margin=self._margin(place, patches, weights, places) if best > 0 else None,
+            candidates=self._candidates(patches.taken(slice(0, self.k)), weights[: self.k]),
             threshold=threshold,
             heading_degrees=_known(patches.headings[0]),
             patch_m=self.patch_m,
@@ -268,36 +209,53 @@ class CrossViewLocator:
         patches = self.atlas.count / self.encoder.aerial_turns
         return math.ceil(patches * min(1.0, self.stride_m / self.patch_m) ** 2)
 
-    def _place(self, asked: _Asked, patches: Patches) -> tuple[float, float]:
+    def _place(self, asked: Asked, patches: Patches) -> tuple[float, float]:
         """The best patch's centre, moved by what its neighbours say."""
         centre = patches.coordinates[0]
+        unmoved = (float(centre[0]), float(centre[1]))
         if not self.refine:
-            return float(centre[0]), float(centre[1])
-        around = Circle(LatLng(*centre), REACH_STRIDES * self.stride_m)
-        # All patches of the circle: rarely more than nine, and never many.
-        (near,) = self._search([asked], _COMPARED_PATCHES, around)
+            return unmoved
+        around = reach_m(self.patch_m, self.stride_m)
+        # All patches of the circle, of which there are never many.
+        wanted = math.ceil((2.0 * around / self.stride_m + 2.0) ** 2)
+        (found,) = self._search.best([asked], wanted, Circle(LatLng(*centre), around))
+        near = found.patches
         if self.region is not None:
             near = near.taken(self.region.contains(near.coordinates))
         turned = np.abs(np.mod(near.headings - patches.headings[0] + 180.0, 360.0) - 180.0)
-        near = near.taken(~(turned > _SAME_HEADING_DEGREES))
+        # What fits under another heading only does not fit.
+        scores = np.where(turned > _SAME_HEADING_DEGREES, near.scores.min(), near.scores)
         away = offsets_m(centre, near.coordinates)
-        return moved(centre, *refined_offset(away, near.scores, self.stride_m))
+        place = moved(centre, *refined_offset(away, scores, self.stride_m))
+        inside = self.region is None or bool(self.region.contains([place])[0])
+        return place if inside else unmoved
 
-    def _spread(
-        self, place: tuple[float, float], named: Patches, weights: Floats
-    ) -> tuple[tuple[float, float], float]:
-        """Radii that hold half and 90 % of the evidence, and the margin to the next place.
+    def _radii(
+        self, place: tuple[float, float], patches: Patches, weights: Floats
+    ) -> tuple[float, float]:
+        """Radii that hold half and 90 % of the evidence.
 
         A patch is no point: its weight is spread over its square.
         """
-        point = np.array([place])
-        points = square_points(named.coordinates, self.patch_m)
-        each = np.repeat(weights / points.shape[1], points.shape[1])
-        radii = evidence_radii_m(point, points.reshape(1, -1, 2), each[None], SHARES)[0]
-        (margin,) = place_margins(
-            point, named.coordinates[None], weights[None], place_m=self.patch_m
-        )
-        return (float(radii[0]), float(radii[1])), float(margin)
+        heavy = np.cumsum(weights) - weights < _HELD * weights.sum()
+        points = square_points(patches.coordinates[heavy], self.patch_m)
+        each = np.repeat(weights[heavy] / points.shape[1], points.shape[1])
+        found = evidence_radii_m([place], points.reshape(1, -1, 2), each[None], SHARES)[0]
+        return float(found[0]), float(found[1])
+
+    def _margin(
+        self,
+        place: tuple[float, float],
+        patches: Patches,
+        weights: Floats,
+        places: NDArray[np.intp],
+    ) -> float:
+        """Weight around the answer less that around the next place; see ``place_margins``."""
+        here = great_circle_m(patches.coordinates, place) <= self.patch_m
+        others = patches.coordinates[places[~here[places]]]
+        around = great_circle_m(others[:, None], patches.coordinates) <= self.patch_m
+        following = (around @ np.where(here, 0.0, weights)).max(initial=0.0)
+        return float(weights[here].sum() - following)
 
     def _candidates(self, named: Patches, weights: Floats) -> tuple[Candidate, ...]:
         return tuple(

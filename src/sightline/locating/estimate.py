@@ -14,7 +14,8 @@ class Candidate:
         lon: Degrees, [-180, 180).
         distance: Squared Euclidean distance of the unit vectors, ``2 - 2 * score``.
         uri: Where the reference photo is, as the atlas names it.
-        weight: Its share of the evidence; the candidates of an estimate sum to 1.
+        weight: Its share of the evidence. The candidates of an estimate sum to 1; aerial patches to
+            less, as many more are compared than named.
         score: Similarity in [-1, 1], higher is better; what ranked it.
         heading_degrees: Of an aerial patch: the bearing of the photo's centre column that fits it
             best, in [0, 360); None if the model does not tell.

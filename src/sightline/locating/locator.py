@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sightline.errors import (
-    AtlasEmptyError,
-    SightlineError,
-    UsageError,
-)
+from sightline.atlas.matches import SearchWay
+from sightline.errors import AtlasEmptyError, SightlineError, UsageError
 from sightline.imagery.photo import Photo
 from sightline.imagery.place import ExifPlace
 from sightline.locating.attempts import attempt_all
@@ -23,7 +20,7 @@ from sightline.locating.judging import estimates_of
 from sightline.locating.kinds import require_photos
 from sightline.locating.methods import DEFAULT_K, Method, MethodSettings, check_method
 from sightline.locating.queries import Query, encode_queries, merge_views, prepare_query
-from sightline.locating.searchable import Near, SearchableAtlas, SearchMode
+from sightline.locating.searchable import Near, SearchableAtlas
 from sightline.models.protocol import Encoder
 
 if TYPE_CHECKING:
@@ -68,6 +65,10 @@ class AnyLocator(Protocol):
     def encoder(self) -> Encoder:
         """Who asks."""
 
+    @property
+    def mode(self) -> SearchWay:
+        """How it is searched."""
+
     def prepare(self, photo: Photo) -> Any:
         """Make a photo ready; thread-safe."""
 
@@ -85,7 +86,7 @@ class Locator:
         k: Matches to use; by default 10, 100 for density.
         region: Only references inside it.
         cell: Only references inside this S2 cell.
-        mode: How to search.
+        mode: How to search; see :meth:`sightline.atlas.Atlas.search`.
         rerank: How many of the best to re-rank by regional vectors.
         pool_m: References this near to each other may speak as one place; 0 for each alone.
         abstain_below: Best score below which an estimate abstains. ``"atlas"`` takes what the
@@ -108,7 +109,7 @@ class Locator:
         k: int | None = None,
         region: Region | None = None,
         cell: int | None = None,
-        mode: SearchMode = "auto",
+        mode: SearchWay = "auto",
         rerank: int = 20,
         pool_m: float = 15.0,
         abstain_below: float | Literal["atlas"] | None = "atlas",
@@ -131,7 +132,7 @@ class Locator:
         self.k = DEFAULT_K[method] if k is None else k
         self.region = region
         self.cell = cell
-        self.mode: SearchMode = mode
+        self.mode: SearchWay = mode
         self.rerank = rerank
         self.pool_m = pool_m
         self.abstain_below = abstain_below

@@ -92,9 +92,12 @@ def apart(patches: Patches, distance_m: float) -> NDArray[np.intp]:
         Ascending positions.
     """
     chosen: list[int] = []
-    for position, centre in enumerate(patches.coordinates):
-        if not chosen or great_circle_m(patches.coordinates[chosen], centre).min() >= distance_m:
-            chosen.append(position)
+    left = np.arange(len(patches))
+    while len(left):
+        chosen.append(int(left[0]))
+        away = great_circle_m(patches.coordinates[left], patches.coordinates[left[0]])
+        # Itself too, whatever its distance is rounded to.
+        left = left[(away >= distance_m) & (left != left[0])]
     return np.array(chosen, dtype=np.intp)
 
 
@@ -127,7 +130,7 @@ def moved(origin: Floats, east_m: float, north_m: float) -> tuple[float, float]:
     return float(lat), float(normalise_longitude(lon))
 
 
-def square_points(centres: Floats, patch_m: float, side: int = 8) -> Floats:
+def square_points(centres: Floats, patch_m: float, side: int = 12) -> Floats:
     """Points spread evenly over squares.
 
     Args:

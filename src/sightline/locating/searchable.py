@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from sightline.atlas.matches import Matches
+from sightline.atlas.matches import Matches, SearchWay
 from sightline.locating.evidence import Floats
 from sightline.models.protocol import Vectors
 
 if TYPE_CHECKING:
     from sightline.geo.region import Region
 
-SearchMode: TypeAlias = Literal["auto", "exact", "approximate"]
 Near: TypeAlias = tuple[Floats, float]
 
 
@@ -44,7 +43,7 @@ class SearchableAtlas(Protocol):
         vectors: Vectors,
         k: int = 10,
         *,
-        mode: SearchMode = "auto",
+        mode: SearchWay = "auto",
         region: Region | None = None,
         cell: int | None = None,
         rerank: int = 20,

@@ -36,11 +36,13 @@ class UnrelatedPatches:
     Attributes:
         spacing: β, the mean of the normalised spacings.
         threshold: The score that the best of unrelated places exceeds for one photo in twenty.
+        level: The lowest score that tells so; below it, nothing is known of how they fall off.
         places: How many scores tell so.
     """
 
     spacing: float
     threshold: float
+    level: float
     places: int
 
 
@@ -69,21 +71,23 @@ def unrelated_patches(scores: Floats, places: int | None = None) -> UnrelatedPat
     spacing = max(float(spacings.mean()), _LEAST_SPACING)
     count = len(spacings)
     above = spacing * count * (FALSE_ALARMS ** (-1.0 / count) - 1.0)
-    return UnrelatedPatches(spacing, float(values[1] + above), len(values))
+    return UnrelatedPatches(spacing, float(values[1] + above), float(values[-1]), len(values))
 
 
-def patch_weights(scores: Floats, spacing: float) -> Floats:
-    """Shares of the evidence: exp(s / β), normalised.
+def patch_weights(scores: Floats, unrelated: UnrelatedPatches) -> Floats:
+    """Shares of the evidence: exp(s / β) down to the level, normalised.
 
     Among unrelated places scores are exponentially rare above a level, with the mean β; how much
-    likelier a score makes it that its place is the photo's grows as that rarity does.
+    likelier a score makes it that its place is the photo's grows as that rarity does. Below the
+    level that is not known, and the many patches there would outweigh the few above.
 
     Args:
-        scores: (p,).
-        spacing: β.
+        scores: (p,), the best at or above the level.
+        unrelated: As measured for the photo.
 
     Returns:
         (p,), summing to 1.
     """
-    relative = np.exp((scores - scores.max()) / spacing)
+    relative = np.exp((scores - scores.max()) / unrelated.spacing)
+    relative = np.where(scores >= unrelated.level, relative, 0.0)
     return np.asarray(relative / relative.sum())

@@ -12,7 +12,8 @@ from sightline.errors import BundleError, UsageError
 from sightline.models.card import ModelCard
 from sightline.models.cross_view import CrossViewNetwork
 from sightline.models.cross_view_encoder import TorchCrossViewEncoder
-from sightline.models.cross_view_settings import CrossViewSettings, normalisation_of
+from sightline.models.cross_view_preprocessing import normalisation_of
+from sightline.models.cross_view_settings import CrossViewSettings
 from sightline.models.runtimes import Precision, RuntimeName
 from sightline.models.settings import is_number
 from sightline.models.weights import check_state

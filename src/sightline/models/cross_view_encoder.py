@@ -15,14 +15,10 @@ from sightline.errors import EncoderError, UsageError
 from sightline.models import preprocess
 from sightline.models.cross_view import CrossViewNetwork
 from sightline.models.cross_view_queries import (
-    by_regions,
+    Asking,
     checked_headings,
     checked_rows,
-    phased_queries,
-    plain_queries,
-    refuse_turned,
-    rolled_queries,
-    shifted_queries,
+    queries_of,
 )
 from sightline.models.cross_view_runtime import CrossViewRuntime
 from sightline.models.cross_view_settings import CrossViewSettings, can_turn
@@ -30,7 +26,6 @@ from sightline.models.encoder import check_choices
 from sightline.models.protocol import GroundQueries, Heading, Pixels, Vectors, View
 from sightline.models.runtimes import Precision, RuntimeName
 from sightline.models.settings import Preprocessing
-from sightline.models.view_geometry import Panorama
 from sightline.models.weights import state_digest
 
 # Raised whenever this code would turn the same settings and weights into other vectors.
@@ -81,6 +76,13 @@ class TorchCrossViewEncoder:
         self._geometry = settings.geometry
         # Regions that can be turned are compared one by one, so each has unit length.
         self._turning = settings.heading == "unknown" and can_turn(network)
+        self._asking = Asking(
+            name=name,
+            heading=settings.heading,
+            geometry=self._geometry,
+            regions=network.regions if can_turn(network) else None,
+            turns=settings.turns,
+        )
 
     @property
     def name(self) -> str:
@@ -251,26 +253,7 @@ class TorchCrossViewEncoder:
         headings = None
         if heading_degrees is not None:
             headings = checked_headings(heading_degrees, len(given))
-        if self.heading == "aligned" and isinstance(self._geometry, Panorama):
-            return rolled_queries(self._run_ground, given, headings)
-        if self.heading == "aligned":
-            refuse_turned(self.name, headings)
-            if not can_turn(self._network):
-                return plain_queries(self._run_ground, given, 0.0)
-            # Without being told, its regions would be the view's own and not those of the compass.
-            headings = np.zeros(len(given))
-        if not can_turn(self._network):
-            return plain_queries(self._run_ground, given, np.nan)
-        if headings is None:
-            regions = self._network.regions
-            made = shifted_queries(
-                self._run_ground, given, self._geometry, regions, self.aerial_turns
-            )
-        else:
-            made = phased_queries(
-                self._run_ground, given, headings, self._network.regions, self.aerial_turns
-            )
-        return by_regions(made, self._network.regions) if self._turning else made
+        return queries_of(self._run_ground, given, headings, self._asking)
 
     def describe(self) -> dict[str, Any]:
         """What an atlas records about its encoder; ``computes`` is None before the first use."""

@@ -6,7 +6,7 @@ headings, to vectors float32 (n, d) of unit length.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from sightline.errors import EncoderError, VectorError
-from sightline.models.protocol import GroundQueries, Pixels, Vectors
+from sightline.models.protocol import GroundQueries, Heading, Pixels, Vectors
 from sightline.models.region_shifts import headings_of_shifts, turned_queries
-from sightline.models.view_geometry import CIRCLE_DEGREES, GroundGeometry
+from sightline.models.view_geometry import CIRCLE_DEGREES, GroundGeometry, Panorama
 
 # A panorama of unknown heading is turned by so much at a time for a network whose photos all look
 # north: it was never shown others, so every step costs a pass.
@@ -35,6 +35,55 @@ class Run(Protocol):
         self, given: Pixels, heading_degrees: Degrees | None = None
     ) -> NDArray[np.float32]:
         """Encode uint8 (n, h, w, 3) as float32 (n, d)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What decides which queries a network's photos become.
+
+    Attributes:
+        name: Of the model, for errors.
+        heading: Whether the network is told where photos look.
+        geometry: What the photos show.
+        regions: r of a vector whose regions can be turned; None where they cannot.
+        turns: Rows that a patch is stored as.
+    """
+
+    name: str
+    heading: Heading
+    geometry: GroundGeometry
+    regions: int | None
+    turns: int
+
+
+def queries_of(run: Run, given: Pixels, headings: Degrees | None, asking: Asking) -> GroundQueries:
+    """Photos as queries, one for every heading that has to be tried.
+
+    Args:
+        run: Encodes.
+        given: uint8 (n, h, w, 3).
+        headings: (n,) in [0, 360), or None if they are unknown.
+        asking: Of the network.
+
+    Raises:
+        EncoderError: A heading that this model cannot have.
+        VectorError: The network returned NaN, infinity or a zero vector.
+    """
+    if asking.heading == "aligned" and isinstance(asking.geometry, Panorama):
+        return rolled_queries(run, given, headings)
+    if asking.heading == "aligned":
+        refuse_turned(asking.name, headings)
+        if asking.regions is None:
+            return plain_queries(run, given, 0.0)
+        # Without being told, its regions would be the view's own and not those of the compass.
+        headings = np.zeros(len(given))
+    if asking.regions is None:
+        return plain_queries(run, given, np.nan)
+    if headings is None:
+        made = shifted_queries(run, given, asking.geometry, asking.regions, asking.turns)
+    else:
+        made = phased_queries(run, given, headings, asking.regions, asking.turns)
+    return by_regions(made, asking.regions) if asking.heading == "unknown" else made
 
 
 def plain_queries(run: Run, given: Pixels, heading_degrees: float) -> GroundQueries:

@@ -7,59 +7,23 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
-import torch
-from torch import Tensor, nn
-
-from sightline.errors import BundleError, UsageError
+from sightline.errors import UsageError
 from sightline.models.architectures import Size, architecture, build_network
 from sightline.models.config import read_config
 from sightline.models.cross_view import CrossViewNetwork
+from sightline.models.cross_view_preprocessing import (
+    CrossViewPreprocessing,
+    Triple,
+    are_numbers,
+    normalise_as,
+    require,
+)
 from sightline.models.feature_recombination import FeatureRecombination
 from sightline.models.protocol import Heading
-from sightline.models.settings import LARGEST_SIDE, Interpolation, is_number, read_keys
-from sightline.models.trunk import Trunk
+from sightline.models.settings import LARGEST_SIDE, is_number, read_keys
 from sightline.models.view_geometry import Aerial, GroundGeometry, read_geometry
 
 MOST_TURNS = 16
-
-Triple = tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class CrossViewPreprocessing:
-    """From pixels to a trunk's input; both views alike.
-
-    Args:
-        mean: Subtracted from channels in [0, 1]; None for the backbone's own.
-        std: Divides them afterwards; None for the backbone's own.
-        interpolation: Filter of the (always antialiased) resize.
-        resize: ``squeeze``: the whole picture to the input's size, whatever its proportions.
-        scaling: What bytes from 0 to 255 are mapped to first.
-    """
-
-    mean: Triple | None = None
-    std: Triple | None = None
-    interpolation: Interpolation = "bicubic"
-    resize: str = "squeeze"
-    scaling: tuple[float, float] = (0.0, 1.0)
-
-    def __post_init__(self) -> None:
-        for name, count in (("mean", 3), ("std", 3), ("scaling", 2)):
-            value = getattr(self, name)
-            if value is None and name != "scaling":
-                continue
-            _require(name, f"hold {count} numbers", value, ok=_numbers(value, count))
-            object.__setattr__(self, name, tuple(float(x) for x in value))
-        _require("std", "be above 0", self.std, ok=self.std is None or min(self.std) > 0)
-        _require("scaling", "be from 0 to 1", self.scaling, ok=self.scaling == (0.0, 1.0))
-        _require("resize", "be squeeze", self.resize, ok=self.resize == "squeeze")
-        known = get_args(Interpolation)
-        _require(
-            "interpolation",
-            f"be one of {', '.join(known)}",
-            self.interpolation,
-            ok=self.interpolation in known,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,33 +66,33 @@ class CrossViewSettings:
     def __post_init__(self) -> None:
         for name in ("architecture", "ground", "backbone"):
             value = getattr(self, name)
-            _require(name, "be a name", value, ok=isinstance(value, str) and bool(value))
+            require(name, "be a name", value, ok=isinstance(value, str) and bool(value))
         for name in ("model_args", "options"):
             value = getattr(self, name)
-            _require(name, "be a mapping", value, ok=isinstance(value, Mapping))
+            require(name, "be a mapping", value, ok=isinstance(value, Mapping))
             object.__setattr__(self, name, {key: _plain(item) for key, item in value.items()})
         for name in ("ground_size", "aerial_size"):
             value = getattr(self, name)
             rule = f"be a height and a width from 1 to {LARGEST_SIDE} pixels"
-            _require(name, rule, value, ok=_is_size(value))
+            require(name, rule, value, ok=_is_size(value))
             object.__setattr__(self, name, tuple(value))
-        _require(
+        require(
             "shared_weights",
             "be true or false",
             self.shared_weights,
             ok=isinstance(self.shared_weights, bool),
         )
         headings = get_args(Heading)
-        _require(
+        require(
             "heading", f"be one of {', '.join(headings)}", self.heading, ok=self.heading in headings
         )
         whole = isinstance(self.turns, int) and not isinstance(self.turns, bool)
         allowed = MOST_TURNS if self.heading == "unknown" else 1
         rule = f"be a whole number from 1 to {allowed} for photos of {self.heading} heading"
-        _require("turns", rule, self.turns, ok=whole and 1 <= self.turns <= allowed)
+        require("turns", rule, self.turns, ok=whole and 1 <= self.turns <= allowed)
         metres = self.patch_m
         positive = metres is None or (is_number(metres) and metres > 0)
-        _require("patch_m", "be metres above 0, or nothing", metres, ok=positive)
+        require("patch_m", "be metres above 0, or nothing", metres, ok=positive)
 
     @classmethod
     def of(
@@ -231,7 +195,7 @@ class CrossViewSettings:
                 hint="Use recombination with the option split='area', or photos that are aligned.",
             )
         if weights is None:
-            _normalise_as(network, self.preprocessing)
+            normalise_as(network, self.preprocessing)
         return network
 
     def to_json(self) -> dict[str, Any]:
@@ -262,56 +226,8 @@ def can_turn(network: CrossViewNetwork) -> bool:
     )
 
 
-def normalisation_of(network: CrossViewNetwork) -> tuple[Triple, Triple]:
-    """Mean and standard deviation that a network's trunks apply.
-
-    Raises:
-        BundleError: Its trunks differ.
-    """
-    found = {
-        (_triple(trunk.mean), _triple(trunk.std)): None
-        for trunk in cast("list[Trunk]", list(network.trunks.values()))
-    }
-    if len(found) > 1:
-        raise BundleError(
-            f"Both views must be normalised alike. Got {list(found)}.",
-            hint="Start both backbones from the same weights.",
-        )
-    return next(iter(found))
-
-
-def _triple(values: Tensor) -> Triple:
-    # Through the shortest text of a float32: 0.485, not 0.48500001430511475.
-    return cast("Triple", tuple(float(str(x)) for x in values.detach().cpu().numpy().ravel()))
-
-
-def _normalise_as(network: CrossViewNetwork, preprocessing: CrossViewPreprocessing) -> None:
-    for trunk in network.trunks.values():
-        for name in ("mean", "std"):
-            wanted = getattr(preprocessing, name)
-            if wanted is not None:
-                _buffer(trunk, name).copy_(torch.tensor(wanted).view(1, 3, 1, 1))
-
-
-def _buffer(module: nn.Module, name: str) -> Tensor:
-    return module.get_buffer(name)
-
-
-def _require(name: str, rule: str, value: object, *, ok: bool) -> None:
-    if not ok:
-        raise BundleError(
-            f"The cross-view setting {name!r} must {rule}. Got {value!r}.",
-            hint="Correct it and save the bundle again.",
-        )
-
-
-def _numbers(value: object, count: int) -> bool:
-    right = isinstance(value, (list, tuple)) and len(value) == count
-    return right and all(is_number(x) for x in cast("tuple[object, ...]", value))
-
-
 def _is_size(value: object) -> bool:
-    return _numbers(value, 2) and all(
+    return are_numbers(value, 2) and all(
         isinstance(x, int) and 1 <= x <= LARGEST_SIDE for x in cast("tuple[object, ...]", value)
     )
 

@@ -18,6 +18,7 @@ from sightline.report.document import locate_document
 from sightline.report.map_svg import map_svg
 from sightline.report.outlines import outlines_json
 from sightline.report.page import asset_text, moment_text, security_policy
+from sightline.report.squares import patch_polygon
 from sightline.report.templating import environment
 from sightline.report.text import distance_text, embedded_json
 from sightline.report.thumbnails import Thumbnail, patch_thumbnail, thumbnail
@@ -183,11 +184,14 @@ def _map(
         for share in (90, 50)
         if (radius_m := estimate[f"radius_{share}_m"])
     ]
+    # All matches are patches, or none is.
+    squares = [patch_polygon(match, lon) for match in candidates]
     return {
         "lat": lat,
         "lon": lon,
         "circles": circles,
         "matches": [[match["lat"], match["lon"]] for match in candidates],
+        "squares": [_points(square.exterior) for square in squares if square is not None],
         "shown": shown,
         "exif": [exif["lat"], exif["lon"]] if exif else None,
     }
@@ -197,7 +201,12 @@ def _rings(lat: float, lon: float, radius_m: float) -> list[list[list[float]]]:
     """Rings of the circle, outer ones and holes, as (lat, lon) with longitudes that run on."""
     polygon = circle_polygon(lat, lon, radius_m)
     rings = [] if polygon is None else [polygon.exterior, *polygon.interiors]
-    return [shapely.get_coordinates(ring)[:, ::-1].round(7).tolist() for ring in rings]
+    return [_points(ring) for ring in rings]
+
+
+def _points(ring: shapely.LinearRing) -> list[list[float]]:
+    points: list[list[float]] = shapely.get_coordinates(ring)[:, ::-1].round(7).tolist()
+    return points
 
 
 def _tally(photos: Sequence[dict[str, Any]]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sightline.report.circles import circle_polygon
 from sightline.report.outlines import Line, world
+from sightline.report.squares import patch_polygon
 from sightline.report.text import coordinates_text, distance_text, visible
 
 _METRES_PER_DEGREE = 111_195.0
@@ -93,6 +94,7 @@ def map_svg(
         *_outlines(view),
         *_graticule(view),
         *_circles(view, estimate),
+        *_squares(view, candidates, estimate["lon"]),
         *_points(view, estimate, candidates, exif),
         *_scale_bar(view, estimate["lat"]),
         "</svg>",
@@ -114,7 +116,7 @@ def _fit(
     stretch = 1 / max(math.cos(math.radians(lat)), 0.05)
     half_x = half_y = reach * stretch
     centre_y = float(mercator(lat))
-    for place in [*candidates, *([exif] if exif else [])]:
+    for place in [*_with_corners(candidates, lon), *([exif] if exif else [])]:
         half_x = max(half_x, abs(_near(place["lon"], lon) - lon))
         half_y = max(half_y, abs(float(mercator(place["lat"])) - centre_y))
     span = 2 * _MARGIN * max(half_x, half_y * width / height, _SMALLEST_SPAN_DEGREES / 2 * stretch)
@@ -124,6 +126,15 @@ def _fit(
     room = max(edge - tall / 2, 0.0)
     middle = min(max(centre_y, -room), room)
     return _View(lon - span / 2, middle + tall / 2, span, width, height)
+
+
+def _with_corners(matches: Sequence[dict[str, Any]], lon: float) -> Iterator[dict[str, Any]]:
+    """Matches, and the corners of those that are squares, as places."""
+    for match in matches:
+        yield match
+        if (square := patch_polygon(match, lon)) is not None:
+            for x, y in shapely.get_coordinates(square):
+                yield {"lat": y, "lon": x}
 
 
 def _near(lon: float, centre: float) -> float:
@@ -222,6 +233,18 @@ def _circles(view: _View, estimate: dict[str, Any]) -> Iterator[str]:
                 f'<path class="radius-{share}" fill="#d9501a" fill-opacity="{opacity}"'
                 f' stroke="#d9501a" stroke-width="1" d="{_polygon_path(view, polygon)}">'
                 f"<title>{share} % of the evidence within {distance_text(radius_m)}</title></path>"
+            )
+
+
+def _squares(view: _View, candidates: Sequence[dict[str, Any]], lon: float) -> Iterator[str]:
+    window = shapely.box(*view.bounds)
+    for rank, match in reversed(list(enumerate(candidates, 1))):
+        square = patch_polygon(match, lon)
+        if square is not None and square.intersects(window):
+            yield (
+                f'<path class="patch" fill="#2a72b5" fill-opacity="0.05" stroke="#2a72b5"'
+                f' stroke-width="{2 if rank == 1 else 1}" d="{_polygon_path(view, square)}">'
+                f"<title>Match {rank}: a patch of {distance_text(match['patch_m'])}</title></path>"
             )
 
 

@@ -22,6 +22,7 @@ class Provenance:
         atlas_count: References in it.
         encoder_name: Name of the encoder.
         encoder_fingerprint: Hash of everything that changes a vector.
+        search: How the atlas was searched, as ``sightline locate --search`` names it.
     """
 
     sightline_version: str
@@ -30,6 +31,7 @@ class Provenance:
     atlas_count: int | None = None
     encoder_name: str | None = None
     encoder_fingerprint: str | None = None
+    search: str | None = None
 
     @classmethod
     def of(cls, locator: AnyLocator | None) -> Provenance:
@@ -43,6 +45,7 @@ class Provenance:
             atlas_count=int(locator.atlas.count),
             encoder_name=locator.encoder.name,
             encoder_fingerprint=locator.encoder.fingerprint,
+            search=locator.mode,
         )
 
     def to_json(self) -> dict[str, str | int | None]:

@@ -54,7 +54,7 @@ class WithHardPartners(ResumableBatches):
     Args:
         neighbours: (n, k) the nearest rows of each, the nearest first; see :func:`nearest_rows`.
         batch_size: Rows in a batch.
-        share: Share of a batch that is partners, below 1.
+        share: Share of a batch that is partners, half of it at most: each drawn row brings one.
         seed: Decides rows and partners.
     """
 
@@ -68,7 +68,7 @@ class WithHardPartners(ResumableBatches):
     ) -> None:
         super().__init__(len(neighbours), batch_size, seed=seed)
         self.neighbours = neighbours
-        self._partners = min(int(batch_size * share), batch_size // 2)
+        self._partners = int(batch_size * share)
         self._refuse_empty(f"{self.rows} pairs")
 
     def identity(self) -> bytes:

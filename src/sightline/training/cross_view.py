@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,32 +11,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sightline.datasets.samplers import NearOnGround, ResumableBatches
 from sightline.errors import TrainingDataError
 from sightline.losses import gather_rows
 from sightline.models.cross_view import CrossViewNetwork
-from sightline.training.batches import (
-    Shuffled,
-    WithHardPartners,
-    WithinClusters,
-    nearest_rows,
-)
+from sightline.training.batches import Rows
+from sightline.training.cross_view_batches import EpochBatches, require_batches
 from sightline.training.cross_view_loss import PairObjective, loss_names
 from sightline.training.cross_view_recipe import CrossViewRecipe
 from sightline.training.cross_view_scores import retrieve, validation_of
 from sightline.training.embedding import Embedder
+from sightline.training.faults import too_many_broken
 from sightline.training.loading import LoadedPairs, PairLoader, PairPixels
 from sightline.training.loop import step_seed
-from sightline.training.pair_data import PairData
+from sightline.training.pair_data import PairData, places_of_patches
 from sightline.training.pixels import PixelSource
 from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes
-from sightline.training.super_batches import cluster, save_super_batches
 from sightline.training.task import Outputs, Stage, TaskBatch, Validation
 from sightline.training.views import Views, numbers_of, recoloured
 from sightline.training.watching import Watcher
-
-Rows = NDArray[np.int64]
 
 _MINING, _NOISE = 0x314, 0x271
 _EMBEDDED_AT_ONCE = 64
@@ -94,7 +87,7 @@ class CrossViewTask:
         watcher: Watcher,
     ) -> None:
         self.recipe, self.data, self.processes = recipe, data, processes
-        self._folder, self._watcher = folder, watcher
+        self._watcher = watcher
         self.model: nn.Module = PairEncoder(network, channels_last=recipe.channels_last)
         self.loss_module: nn.Module = nn.Identity()
         self._network = network
@@ -110,7 +103,8 @@ class CrossViewTask:
         pairs = data.train.pairs
         self._ids = [data.photos.ids[row] for row in pairs[:, 0].tolist()]
         self._headings = data.photos.headings[pairs[:, 0]]
-        self._patch_of = torch.from_numpy(pairs[:, 1])
+        places = places_of_patches(pairs, len(data.patches))[pairs[:, 1]]
+        self._place_of = torch.from_numpy(places)
         self._semi = np.unique(data.train.semi @ np.array([len(data.patches), 1]))
         self._loader = PairLoader(
             PairPixels(pairs, photos, patches),
@@ -119,12 +113,12 @@ class CrossViewTask:
             note=watcher.note,
         )
         self._stage = self._epoch = 0
-        self._batches: Sequence[Rows] = ()
-        self._neighbours: NDArray[np.int32] | None = None
-        self._clusters: NDArray[np.int32] | None = None
+        self._batches = EpochBatches(
+            recipe, data, places, self._embedded, folder, processes, watcher
+        )
         self._broken: set[int] = set()
-        self._fresh: tuple[Tensor, Tensor, Tensor] | None = None
-        self._require_batches()
+        self._fresh: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+        require_batches(recipe, data, processes)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -167,26 +161,19 @@ class CrossViewTask:
                 self.recipe, stage, self._network.dimension, self.processes.device
             )
 
-    def begin_epoch(self, stage: int, epoch: int, processes: Processes) -> None:  # noqa: ARG002
+    def begin_epoch(self, stage: int, epoch: int) -> None:
         """Choose the epoch's batches; neighbours and clusters are found anew where it is due."""
         self._stage, self._epoch = stage, epoch
-        sampler, recipe = self._sampler_name(), self.recipe
-        if sampler == "similar":
-            since = epoch - (0 if stage else recipe.similar_from_epoch)
-            if since >= 0 and since % recipe.similar_every_epochs == 0:
-                self._find_neighbours()
-        elif sampler == "super-batches" and epoch == 0:
-            self._find_clusters()
-        self._batches = self._sampler().batches_of(epoch)
+        self._batches.begin(stage, epoch)
 
     def batches_in_epoch(self) -> int:
         """How many batches the epoch has."""
-        return len(self._batches)
+        return len(self._batches.of_epoch)
 
-    def batches(self, first: int, processes: Processes) -> Iterator[TaskBatch]:
+    def batches(self, first: int) -> Iterator[TaskBatch]:
         """This process's rows of the batches from a number on."""
-        rest = self._batches[first:]
-        own = [np.array_split(rows, processes.count)[processes.rank] for rows in rest]
+        count, rank = self.processes.count, self.processes.rank
+        own = [np.array_split(rows, count)[rank] for rows in self._batches.of_epoch[first:]]
         for number, loaded in enumerate(self._loader.load(own), start=first):
             yield self._batch(loaded, number)
 
@@ -194,8 +181,9 @@ class CrossViewTask:
         """The loss over the rows of all processes."""
         ground, aerial = (gather_rows(rows) for rows in outputs)
         rows = gather_rows(batch.about.to(ground.device))
-        labels = self._patch_of[rows.cpu()].to(ground.device)
-        self._fresh = ground.detach(), aerial.detach(), labels
+        labels = self._place_of[rows.cpu()].to(ground.device)
+        # A step that is taken from the sharpest point nearby asks twice; the first vectors count.
+        self._fresh.setdefault(id(batch), (ground.detach(), aerial.detach(), labels))
         found: Tensor = self.loss_module(
             ground,
             aerial,
@@ -206,14 +194,14 @@ class CrossViewTask:
         return found
 
     def after_step(self) -> None:
-        """Keep the step's vectors in the memory, if there is one."""
+        """Keep the vectors of the step's batches in the memory, if there is one."""
         memory = cast("PairObjective", self.loss_module).memory
-        if memory is not None and self._fresh is not None:
-            ground, aerial, labels = self._fresh
-            memory.enqueue(ground, aerial, labels=labels)
-        self._fresh = None
+        if memory is not None:
+            for ground, aerial, labels in self._fresh.values():
+                memory.enqueue(ground, aerial, labels=labels)
+        self._fresh.clear()
 
-    def validate(self, model: nn.Module, processes: Processes) -> Validation:  # noqa: ARG002
+    def validate(self, model: nn.Module) -> Validation:
         """Score on the validation split."""
         network = cast("PairEncoder", model).network
         split = self.data.splits["validation"]
@@ -222,10 +210,7 @@ class CrossViewTask:
 
     def tensors(self) -> dict[str, Tensor]:
         """Neighbours and clusters."""
-        tables = {"neighbours": self._neighbours, "clusters": self._clusters}
-        return {
-            name: torch.from_numpy(table) for name, table in tables.items() if table is not None
-        }
+        return self._batches.tensors()
 
     def state(self) -> dict[str, Any]:
         """Which epoch it is, and which pairs are broken."""
@@ -239,36 +224,7 @@ class CrossViewTask:
         """Go on within the epoch of a checkpoint."""
         self._stage, self._epoch = int(state["stage"]), int(state["epoch"])
         self._broken = set(state["broken"])
-        self._neighbours = tensors["neighbours"].numpy() if "neighbours" in tensors else None
-        self._clusters = tensors["clusters"].numpy() if "clusters" in tensors else None
-        self._batches = self._sampler().batches_of(self._epoch)
-
-    def _sampler_name(self) -> str:
-        second = self.recipe.second_sampler
-        return second if self._stage and second != "same" else self.recipe.sampler
-
-    def _sampler(self) -> ResumableBatches:
-        recipe, name = self.recipe, self._sampler_name()
-        # Stages draw other batches, though their epochs have the same numbers.
-        seed = recipe.seed + self._stage
-        if name == "near":
-            return NearOnGround(
-                self.data.photos.latlon[self.data.train.pairs[:, 0]],
-                recipe.batch_size,
-                cluster=recipe.near_cluster,
-                apart_m=recipe.near_apart_m,
-                seed=seed,
-            )
-        if name == "similar" and self._neighbours is not None:
-            return WithHardPartners(
-                self._neighbours,
-                recipe.batch_size,
-                share=recipe.similar_share,
-                seed=seed,
-            )
-        if name == "super-batches" and self._clusters is not None:
-            return WithinClusters(self._clusters, recipe.batch_size, seed=seed)
-        return Shuffled(len(self._ids), recipe.batch_size, seed=seed)
+        self._batches.load(tensors, self._stage, self._epoch)
 
     def _batch(self, loaded: LoadedPairs, number: int) -> TaskBatch:
         rows, ground, aerial = loaded.rows, loaded.ground, loaded.aerial
@@ -276,6 +232,12 @@ class CrossViewTask:
             self._skip(rows[loaded.broken])
             kept = torch.from_numpy(~loaded.broken)
             rows, ground, aerial = rows[~loaded.broken], ground[kept], aerial[kept]
+            if len(rows) < (2 if self.processes.count == 1 else 1):
+                raise TrainingDataError(
+                    f"Of the {len(loaded.rows)} pairs of a batch {len(rows)} can be read.",
+                    hint="Take a larger batch_size, or leave out the broken files "
+                    "(`sightline dataset doctor` lists them).",
+                )
         device, recipe = self.processes.device, self.recipe
         epoch = self._epoch + (recipe.epochs if self._stage else 0)
         ids = [self._ids[row] for row in rows.tolist()]
@@ -307,11 +269,9 @@ class CrossViewTask:
         new = set(rows.tolist()) - self._broken
         self._broken |= new
         allowed = self.recipe.bad_images * len(self._ids)
-        first = min(self._broken)
-        photo, patch = self.data.train.pairs[first]
-        files = f"{str(self.data.photos.paths[photo])!r} or {str(self.data.patches.paths[patch])!r}"
+        files = self.data.files_of(min(self._broken))
         if len(self._broken) > allowed:
-            raise too_many_broken(len(self._broken), len(self._ids), self.recipe, files)
+            raise too_many_broken(len(self._broken), len(self._ids), self.recipe.bad_images, files)
         if new:
             self._watcher.note(f"{len(self._broken)} pairs are skipped so far: {files} is broken.")
 
@@ -334,63 +294,3 @@ class CrossViewTask:
         aerial = self.embedder.patches(self._network, patches).vectors
         self._network.train()
         return photos.numpy(), aerial.numpy()[place.ravel()]
-
-    def _find_neighbours(self) -> None:
-        ground, aerial = self._embedded()
-        self._neighbours = nearest_rows(
-            ground,
-            aerial,
-            self.recipe.similar_neighbours,
-            same=self.data.train.pairs[:, 1],
-        )
-        self._watcher.note("Hard partners were found anew.")
-
-    def _find_clusters(self) -> None:
-        recipe, pairs = self.recipe, self.data.train.pairs
-        ground, aerial = self._embedded()
-        chosen = aerial if recipe.super_batch_view == "aerial" else ground
-        found = cluster(
-            chosen,
-            recipe.super_batches,
-            sample=recipe.super_batch_sample,
-            seed=recipe.seed,
-        )
-        self._clusters = found.clusters
-        sizes = np.bincount(found.clusters, minlength=recipe.super_batches)
-        self._watcher.note(f"Super-batches of {', '.join(map(str, sizes.tolist()))} pairs.")
-        if self.processes.first:
-            save_super_batches(
-                self._folder / "super_batches.parquet",
-                found,
-                photo_ids=self._ids,
-                patch_ids=[self.data.patches.ids[row] for row in pairs[:, 1].tolist()],
-                latlon=self.data.photos.latlon[pairs[:, 0]],
-                seed=recipe.seed,
-            )
-
-    def _require_batches(self) -> None:
-        recipe, count = self.recipe, len(self._ids)
-        if count < recipe.batch_size:
-            raise TrainingDataError(
-                f"{count} training pairs make no batch of {recipe.batch_size}.",
-                hint=f"Run again with --set batch_size={max(2, count // 2)}, or with more pairs.",
-            )
-        unknown = np.isnan(self.data.photos.latlon[self.data.train.pairs[:, 0]]).any(axis=1)
-        if "near" in {recipe.sampler, recipe.second_sampler} and unknown.any():
-            raise TrainingDataError(
-                f"{int(unknown.sum())} training photos have no place, and sampler = 'near' needs "
-                f"all places; {self._ids[int(np.argmax(unknown))]!r} is one.",
-                hint="Use sampler = 'similar' or 'shuffled'.",
-            )
-
-
-def too_many_broken(
-    broken: int, count: int, recipe: CrossViewRecipe, files: str
-) -> TrainingDataError:
-    """The error for more broken pairs than a recipe allows."""
-    return TrainingDataError(
-        f"{broken} of {count} training pairs cannot be read, and bad_images = "
-        f"{recipe.bad_images:g} allows {int(recipe.bad_images * count)}. The first is {files}.",
-        hint="Repair or leave out the files (`sightline dataset doctor` lists them), or allow more "
-        "with --set bad_images=0.05.",
-    )

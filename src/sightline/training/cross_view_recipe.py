@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sightline.errors import RecipeError, UsageError
-from sightline.models.architectures import architecture
+from sightline.models.cross_view_settings import MOST_TURNS
 from sightline.models.view_geometry import (
     Aerial,
     GroundGeometry,
-    Panorama,
     read_geometry,
 )
+from sightline.training.cross_view_rules import RECOMBINING, refuse_impossible
 from sightline.training.recipe import Recipe, setting
 
 HeadingRule = Literal["aligned", "known", "unknown"]
@@ -26,7 +25,6 @@ SecondSampler = Literal["same", SamplerName]
 Metric = Literal["recall@1", "recall@5", "recall@10", "recall@1%", "pssr", "mrr"]
 
 PLANET = "planet:"
-_RECOMBINING = ("frgeo", "transgeo-frm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +95,7 @@ class CrossViewRecipe(Recipe):
         near_cluster: Neighbours on the ground that stand together in a batch, for ``near``.
         near_apart_m: Pairs nearer than this are never in one batch, for ``near``.
         similar_neighbours: Among so many nearest patches a hard partner is drawn, for ``similar``.
-        similar_share: Share of a batch that is hard partners.
+        similar_share: Share of a batch that is hard partners; half of it at most.
         similar_from_epoch: First epoch with hard partners; plain shuffling before.
         similar_every_epochs: How often neighbours are found anew.
         super_batches: Clusters k, for ``super-batches``.
@@ -170,7 +168,7 @@ class CrossViewRecipe(Recipe):
     heading: HeadingRule = "aligned"
     ground_size: tuple[int, int] = setting((128, 512), at_least=8, at_most=4_096)
     aerial_size: tuple[int, int] = setting((256, 256), at_least=8, at_most=4_096)
-    phases: int = setting(4, at_least=1, at_most=64)
+    phases: int = setting(4, at_least=1, at_most=MOST_TURNS)
 
     aerial_crop: float = setting(1.0, above=0, at_most=1)
     mirror: bool = False
@@ -199,7 +197,7 @@ class CrossViewRecipe(Recipe):
     near_cluster: int = setting(8, at_least=1)
     near_apart_m: float = setting(0.0, at_least=0)
     similar_neighbours: int = setting(100, at_least=1)
-    similar_share: float = setting(0.5, above=0, below=1)
+    similar_share: float = setting(0.5, above=0, at_most=0.5)
     similar_from_epoch: int = setting(1, at_least=0)
     similar_every_epochs: int = setting(1, at_least=1)
     super_batches: int = setting(3, at_least=2)
@@ -250,12 +248,17 @@ class CrossViewRecipe(Recipe):
     @property
     def recombines(self) -> bool:
         """Whether the head knows regions of the compass."""
-        return self.architecture in _RECOMBINING
+        return self.architecture in RECOMBINING
 
     @property
     def from_panoramas(self) -> bool:
         """Whether the images on disk are whole panoramas."""
         return self.ground == "panorama" or self.ground.startswith("crop:")
+
+    @property
+    def needs_headings(self) -> bool:
+        """Whether training must know where photos look: to turn them, or to tell the network."""
+        return self.from_panoramas if self.heading == "aligned" else self.recombines
 
     @property
     def stored_ground_size(self) -> tuple[int, int]:
@@ -271,105 +274,4 @@ class CrossViewRecipe(Recipe):
         Raises:
             RecipeError: Naming the keys and what to change.
         """
-        try:
-            architecture(self.architecture)
-            geometry = read_geometry(self.ground)
-        except UsageError as error:
-            raise RecipeError(error.message, hint=error.hint) from error
-        whole = isinstance(geometry, Panorama)
-        square = self.aerial_size[0] == self.aerial_size[1]
-        batches = {self.sampler, self.second_sampler}
-        splits = (self.train_split, self.validation_split, self.test_split)
-        names = [name for name in splits if name]
-        for wrong, message, hint in (
-            (
-                isinstance(geometry, Aerial),
-                "ground must not be aerial",
-                "Write panorama.",
-            ),
-            (
-                self.heading == "known" and not self.recombines,
-                (
-                    f"heading = 'known' cannot go with architecture = {self.architecture!r}: only "
-                    "feature recombination can be told a heading"
-                ),
-                f"Use one of {', '.join(_RECOMBINING)}, or heading = 'unknown'.",
-            ),
-            (
-                self.heading == "known" and whole,
-                (
-                    "heading = 'known' cannot go with ground = 'panorama': a panorama of known "
-                    "heading is turned to north"
-                ),
-                "Write heading = 'aligned'.",
-            ),
-            (
-                self.heading == "aligned" and self.recombines and not whole,
-                (
-                    f"heading = 'aligned' cannot go with architecture = {self.architecture!r} and "
-                    f"ground = {self.ground!r}: its regions are those of the compass"
-                ),
-                "Write heading = 'known', or 'unknown'.",
-            ),
-            (
-                self.quarter_turns and not square,
-                f"quarter_turns cannot go with aerial_size = {list(self.aerial_size)}",
-                "Make patches square.",
-            ),
-            (
-                self.quarter_turns and self.heading == "aligned" and not self.from_panoramas,
-                (
-                    f"quarter_turns cannot go with ground = {self.ground!r} and heading = "
-                    "'aligned': a photo that is no panorama cannot be turned"
-                ),
-                "Leave quarter_turns out.",
-            ),
-            (
-                self.chunk_size >= self.batch_size,
-                f"chunk_size = {self.chunk_size} must be below batch_size = {self.batch_size}",
-                "0 keeps whole batches in memory.",
-            ),
-            (
-                self.warmup_epochs >= self.epochs,
-                f"warmup_epochs = {self.warmup_epochs:g} must be below epochs = {self.epochs}",
-                "A tenth of the epochs is plenty.",
-            ),
-            (
-                self.near_cluster > self.batch_size and "near" in batches,
-                (
-                    f"near_cluster = {self.near_cluster} must not exceed batch_size = "
-                    f"{self.batch_size}"
-                ),
-                "8 in a batch of 64 is a start.",
-            ),
-            (
-                self.sharpness > 0 and self.precision == "float16",
-                "sharpness cannot go with precision = 'float16'",
-                "Write precision = 'bfloat16'.",
-            ),
-            (
-                self.sampler == "super-batches",
-                "sampler = 'super-batches' needs a network that is partly trained",
-                "Write second_sampler = 'super-batches' and second_epochs.",
-            ),
-            (
-                self.second_epochs == 0
-                and (
-                    self.second_patience > 0
-                    or self.second_learning_rate > 0
-                    or {self.second_loss, self.second_mining, self.second_sampler} != {"same"}
-                ),
-                "second_* keys are given, and second_epochs is 0",
-                "Give second_epochs, or leave the others out.",
-            ),
-            (
-                len(names) != len(set(names)),
-                (
-                    "train_split, validation_split and test_split must differ. Got "
-                    f"{self.train_split!r}, {self.validation_split!r} and {self.test_split!r}"
-                ),
-                "An empty validation_split holds out validation_share of training.",
-            ),
-        ):
-            if wrong:
-                raise RecipeError(f"{message}.", hint=hint)
+        refuse_impossible(self)

@@ -48,6 +48,8 @@ class Retrieval:
         photos: (n,) numbers of the photos.
         gallery: (m,) numbers of the patches.
         broken: Images that could not be used and are left out.
+        turning: Regions of the photos (n, r, c), and of the patches under p turns (m, p, r, c),
+            where the best turn ranks; None where vectors do.
     """
 
     queries: Vectors
@@ -57,6 +59,7 @@ class Retrieval:
     photos: Rows
     gallery: Rows
     broken: int
+    turning: tuple[Tensor, Tensor] | None = None
 
 
 def retrieve(
@@ -76,30 +79,45 @@ def retrieve(
     turns = recipe.phases if recipe.heading == "unknown" and can_turn(network) else 0
     asked = embedder.photos(network, photos, ids, data.photos.headings[photos])
     given = embedder.patches(network, gallery, phases=turns)
-    broken = int(asked.broken.sum() + given.broken.sum())
-    if broken > recipe.bad_images * (len(photos) + len(gallery)):
-        row = int(np.flatnonzero(asked.broken)[0]) if asked.broken.any() else None
-        path = (
-            data.patches.paths[gallery[np.flatnonzero(given.broken)[0]]]
-            if row is None
-            else data.photos.paths[photos[row]]
-        )
-        raise TrainingDataError(
-            f"{broken} images of {len(photos) + len(gallery)} in this split cannot be read, and "
-            f"bad_images = {recipe.bad_images:g} allows a smaller share. The first is "
-            f"{str(path)!r}.",
-            hint="Repair or leave out the files (`sightline dataset doctor` lists them).",
-            path=path,
-        )
+    broken = refuse_broken(data, photos, gallery, asked.broken, given.broken, recipe)
     photos, gallery = photos[~asked.broken], gallery[~given.broken]
     relevance = relevance_of(split.pairs, split.semi, photos, gallery)
     vectors = given.vectors[torch.from_numpy(~given.broken)]
     queries = asked.vectors[torch.from_numpy(~asked.broken)]
-    ranks = None
+    ranks, turning = None, None
     if turns:
-        ranks = shift_ranks(as_regions(queries, network.regions), vectors, relevance)
+        turning = as_regions(queries, network.regions), vectors
+        ranks = shift_ranks(*turning, relevance)
         vectors = _first_turn(vectors)
-    return Retrieval(queries.numpy(), vectors.numpy(), relevance, ranks, photos, gallery, broken)
+    return Retrieval(
+        queries.numpy(), vectors.numpy(), relevance, ranks, photos, gallery, broken, turning
+    )
+
+
+def refuse_broken(
+    data: PairData,
+    photos: Rows,
+    gallery: Rows,
+    broken_photos: NDArray[np.bool_],
+    broken_patches: NDArray[np.bool_],
+    recipe: CrossViewRecipe,
+) -> int:
+    """Count the images of a split that cannot be read.
+
+    Raises:
+        TrainingDataError: They are more than the recipe allows.
+    """
+    paths = [data.photos.paths[row] for row in photos[broken_photos].tolist()]
+    paths += [data.patches.paths[row] for row in gallery[broken_patches].tolist()]
+    count = len(photos) + len(gallery)
+    if len(paths) > recipe.bad_images * count:
+        raise TrainingDataError(
+            f"{len(paths)} images of {count} in this split cannot be read, and bad_images = "
+            f"{recipe.bad_images:g} allows a smaller share. The first is {str(paths[0])!r}.",
+            hint="Repair or leave out the files (`sightline dataset doctor` lists them).",
+            path=paths[0],
+        )
+    return len(paths)
 
 
 def validation_of(found: Retrieval, select_by: str) -> Validation:

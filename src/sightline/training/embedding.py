@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sightline.errors import VectorError
 from sightline.losses import gather_rows
 from sightline.models.cross_view import CrossViewNetwork
 from sightline.training.pixels import PixelSource
@@ -111,8 +112,12 @@ class Embedder:
 
     def _run(self, view: Literal["ground", "aerial"], rows: Rows, encode: _Encode) -> Embedded:
         processes = self._processes
-        edges = [len(rows) * rank // processes.count for rank in range(processes.count + 1)]
-        own = range(edges[processes.rank], edges[processes.rank + 1])
+        # Of fewer images than processes some would have none: then each encodes all.
+        alone = processes.count == 1 or len(rows) < processes.count
+        own = range(len(rows))
+        if not alone:
+            edges = [len(rows) * rank // processes.count for rank in range(processes.count + 1)]
+            own = range(edges[processes.rank], edges[processes.rank + 1])
         made, broken = [], []
         with torch.inference_mode():
             for start in range(own.start, own.stop, self._batch_size):
@@ -124,10 +129,18 @@ class Embedder:
                 vectors[torch.from_numpy(bad).to(vectors.device)] = 0
                 made.append(vectors)
                 broken.append(bad)
-        if processes.count == 1:
-            vectors = torch.cat(made).cpu().clone()
-            return Embedded(vectors, np.concatenate(broken))
-        return self._gathered(made, broken)
+        if alone:
+            found = Embedded(torch.cat(made).cpu().clone(), np.concatenate(broken))
+        else:
+            found = self._gathered(made, broken)
+        wrong = ~torch.isfinite(found.vectors).flatten(1).all(dim=1)
+        if bool(wrong.any()):
+            raise VectorError(
+                f"Vectors of {view} images must be finite. Got NaN or infinity in "
+                f"{int(wrong.sum())} of {len(rows)}.",
+                hint="The network has diverged: train it with a lower learning_rate.",
+            )
+        return found
 
     def _gathered(self, made: list[Tensor], broken: list[NDArray[np.bool_]]) -> Embedded:
         device = self._processes.device

@@ -8,13 +8,19 @@ from pathlib import Path
 
 import torch
 
-from sightline.errors import TrainingDivergedError, TrainingMemoryError, VectorError
+from sightline.errors import (
+    TrainingDataError,
+    TrainingDivergedError,
+    TrainingMemoryError,
+    VectorError,
+)
 
 _NO_MEMORY = (
     "can't allocate memory",
     "not enough memory",
     "out of memory",
     "bad_alloc",
+    "alloc_failed",
 )
 
 
@@ -28,6 +34,16 @@ def diverged(what: str, value: float, step: int, last: Path) -> TrainingDiverged
         hint="Lower learning_rate, give clip_norm = 1, use precision = 'bfloat16' in place of "
         "float16, or look for broken images; then begin anew.",
         path=last,
+    )
+
+
+def too_many_broken(broken: int, count: int, allowed: float, files: str) -> TrainingDataError:
+    """The error for more broken pairs than the allowed share of a number of pairs."""
+    return TrainingDataError(
+        f"{broken} of {count} training pairs cannot be read, and bad_images = {allowed:g} allows "
+        f"{int(allowed * count)}. The first is {files}.",
+        hint="Repair or leave out the files (`sightline dataset doctor` lists them), or allow more "
+        "with --set bad_images=0.05.",
     )
 
 
@@ -51,13 +67,16 @@ def told_of_memory(batch_size: int, chunk_size: int) -> Iterator[None]:
         if not full:
             raise
         at_once = chunk_size or batch_size
-        smaller = max(1, at_once // 2)
+        advice = (
+            f"Run again with --set chunk_size={at_once // 2}, which computes the same gradient in "
+            "less memory; a run that has a checkpoint goes on so with --resume."
+            if at_once > 1
+            else "Not even one pair fits: take smaller images or a smaller network."
+        )
         raise TrainingMemoryError(
             f"Memory is full at {at_once} pairs at once (batch_size {batch_size}, chunk_size "
             f"{chunk_size}).",
-            hint=f"Run again with --set chunk_size={smaller}, which computes the same gradient in "
-            "less memory; precision=bfloat16 halves it on a GPU. A run that has a checkpoint goes "
-            "on with --resume.",
+            hint=f"{advice} precision=bfloat16 needs half as much on a GPU.",
         ) from cause
 
 

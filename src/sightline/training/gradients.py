@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ def add_gradients(
         inputs: Tensors with a row for each example, or None.
         loss_of: From the outputs of all rows to a scalar.
         rows: How many rows.
-        chunk_size: Rows that are in memory with their graphs at once; 0: all.
+        chunk_size: Rows that are in memory with their graphs at once, at most; 0: all.
         share: What the loss is multiplied with, 1 / n where n batches make a step.
         precision: Autocast and scale.
         processes: All that train together.
@@ -60,7 +61,7 @@ def add_gradients(
             loss = loss_of(_full(outputs))
             precision.backward(loss * share)
         return loss.detach()
-    parts = [slice(start, start + chunk_size) for start in range(0, rows, chunk_size)]
+    parts = equal_parts(rows, chunk_size)
     outputs, seeds = _embedded(model, inputs, parts, precision)
     loss = loss_of(outputs)
     wanted = [*outputs, *loss_parameters]
@@ -89,6 +90,16 @@ def add_gradients(
             precision.backward(surrogate)
     _set_random_state(after)
     return loss.detach()
+
+
+def equal_parts(rows: int, most: int) -> list[slice]:
+    """Cut rows into the fewest parts of at most so many, alike in size.
+
+    A short last part would be too little for a batch norm, which a single row stops.
+    """
+    count = -(-rows // most)
+    edges = [rows * number // count for number in range(count + 1)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
 def _embedded(

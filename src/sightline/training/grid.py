@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def ablation_runs(
         seeds: How many: the recipe's own and those that follow it.
 
     Raises:
-        UsageError: Nothing to vary, no seed, or ``seed`` among the keys.
+        UsageError: Nothing to vary, no seed, ``seed`` among the keys, or a run that comes twice.
         RecipeError: A combination that cannot be; before any run begins.
     """
     if not vary or seeds < 1 or "seed" in vary or not all(vary.values()):
@@ -90,6 +91,13 @@ def ablation_runs(
             except RecipeError as error:
                 raise RecipeError(f"{name}: {error.message}", hint=error.hint) from error
             runs.append(GridRun(name, own, made))
+    twice = [name for name, count in Counter(run.name for run in runs).items() if count > 1]
+    if twice:
+        raise UsageError(
+            f"Two runs of the grid have one name, {twice[0]!r}.",
+            hint="Name each value once; values that differ by special characters alone need grids "
+            "of their own.",
+        )
     return runs
 
 
@@ -103,7 +111,8 @@ def run_grid(
 ) -> dict[str, Any]:
     """Train all runs, those left out that are finished, and write the tables.
 
-    A run whose loss is not finite is written down as failed, and the next one begins.
+    A run whose loss is not finite is written down as failed, and the next one begins; remove its
+    folder to try it again.
 
     Args:
         runs: What to train.
@@ -135,6 +144,10 @@ def _row(
     folder = out / RUNS / run.name
     begun = (folder / "recipe.toml").is_file()
     values = {key: _plain(value) for key, value in run.values.items()}
+    failed = {"run": run.name, "status": "failed", **values}
+    if begun and RunFolder(folder).about().get("status") == "failed":
+        watcher.note(f"{run.name} failed before, and would again.")
+        return failed
     try:
         about = train(
             run.recipe,
@@ -148,7 +161,7 @@ def _row(
     except TrainingDivergedError as error:
         watcher.note(f"{run.name} failed: {error.message}")
         RunFolder(folder).record(status="failed", error=error.message)
-        return {"run": run.name, "status": "failed", **values}
+        return failed
     metrics = {f"test {key}": value for key, value in (about["test"] or {}).items()}
     return {
         "run": run.name,

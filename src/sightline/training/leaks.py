@@ -29,6 +29,22 @@ def refuse_leaks(data: PairData, recipe: CrossViewRecipe) -> None:
         _refuse("patches", data.patches, patches, 0.0)
 
 
+def unhashed(data: PairData) -> str | None:
+    """Say that contents could not be compared; None if all could."""
+    numbers = [
+        (data.photos, np.unique(np.concatenate([s.pairs[:, 0] for s in data.splits.values()]))),
+        (data.patches, np.unique(np.concatenate([s.gallery for s in data.splits.values()]))),
+    ]
+    count = sum(len(rows) for _, rows in numbers)
+    without = sum(images.sha256[row] is None for images, rows in numbers for row in rows.tolist())
+    if not without:
+        return None
+    return (
+        f"{without} of {count} images have no hash in the manifest: whether one of them is in two "
+        "splits under two names could not be looked up."
+    )
+
+
 def _refuse(what: str, images: Images, rows: dict[str, Rows], radius_m: float) -> None:
     split = [name for name, own in rows.items() for _ in own]
     numbers = np.concatenate(list(rows.values()))

@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ Rows = NDArray[np.int64]
 MOST_LOSSES = 3
 """How often in one pass workers may die before the run stops."""
 
-_LOST = "DataLoader worker"
+# So torch begins to tell of a death; of an error it says "in DataLoader worker process 0".
+_LOST = "DataLoader worker (pid"
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Imported once, not by every worker.
@@ -45,6 +46,10 @@ class LoadedPairs:
     ground: Tensor
     aerial: Tensor
     broken: NDArray[np.bool_]
+
+    def pin_memory(self) -> LoadedPairs:  # pragma: no cover - needs a GPU
+        """The same, as a GPU can fetch it while it computes; torch's loader calls this."""
+        return replace(self, ground=self.ground.pin_memory(), aerial=self.aerial.pin_memory())
 
 
 class PairPixels(Dataset[LoadedPairs]):

@@ -7,10 +7,9 @@ moment and resumed ends with the same weights, bit by bit on a processor.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,42 +38,16 @@ from sightline.training.optimisation import (
     set_learning_rate,
     sharpest_nearby,
 )
+from sightline.training.pace import Pace, Position
 from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes
 from sightline.training.task import LoopSettings, Stage, Task, TaskBatch, Validation
-from sightline.training.watching import RunLog, Silent, StepReport, Watcher
+from sightline.training.watching import RunLog, Silent, Watcher
 from sightline.training.weight_average import WeightAverage
 
 CHECKPOINTS = "checkpoints"
 LAST = "last.safetensors"
 BEST = "best.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a run stands.
-
-    Args:
-        stage: Number of the stage; as many as there are when the run is over.
-        epoch: Epochs of the stage that are done.
-        batch: Batches of the epoch that are done.
-        step: Steps of the whole run.
-        stale: Validations of the stage since the last improvement.
-        best_score: Of all validations; None before the first.
-        best_epoch: Epochs of its stage that were done then.
-        best_stage: Number of its stage.
-        seconds: Time of training.
-    """
-
-    stage: int = 0
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    stale: int = 0
-    best_score: float | None = None
-    best_epoch: int = 0
-    best_stage: int = 0
-    seconds: float = 0.0
 
 
 class Loop:
@@ -102,7 +75,6 @@ class Loop:
         self.position = Position()
         self.precision = MixedPrecision(settings.precision, self.processes.device)
         task.model.to(self.processes.device)
-        task.loss_module.to(self.processes.device)
         self.model = self.processes.wrap(task.model)
         self.average = (
             WeightAverage(task.model, settings.average_decay) if settings.average_decay else None
@@ -136,7 +108,7 @@ class Loop:
         device = self.processes.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             self._begin(resume=resume)
-            log = RunLog(self.folder, self.position.step) if self.processes.first else None
+            log = self._log() if self.processes.first else None
             if log is not None and not log.has_events:
                 self.watcher.note("No TensorBoard files: the package `tensorboard` is missing.")
             try:
@@ -156,11 +128,17 @@ class Loop:
             remove_leftovers(self.folder / CHECKPOINTS)
         if resume:
             self._load()
-            return
-        self.task.begin_stage(0)
-        self._new_optimiser()
+        else:
+            self._begin_stage(0)
 
-    def _new_optimiser(self) -> None:
+    def _log(self) -> RunLog:
+        # A checkpoint within an epoch is older than the validation at the epoch's end.
+        within = self.position.batch > 0
+        return RunLog(self.folder, self.position.step, validated=self.position.step - within)
+
+    def _begin_stage(self, number: int) -> None:
+        self.task.begin_stage(number)
+        self.task.loss_module.to(self.processes.device)
         self.optimiser = build_optimiser(
             self.settings,
             self.task.model,
@@ -181,20 +159,20 @@ class Loop:
             load_exactly(self.task.model, best.part("model"), "network")
             if self.average is not None:
                 self.average.restart(self.task.model)
-            self.task.begin_stage(number)
-            self.task.loss_module.to(self.processes.device)
-            self._new_optimiser()
+            self._begin_stage(number)
             self.watcher.note(f"Stage {self.task.stages[number].name} begins.")
         self._save()
 
     def _run_epoch(self, stage: Stage, log: RunLog | None) -> None:
+        begun = time.monotonic()
         if self.position.batch == 0:
-            self.task.begin_epoch(self.position.stage, self.position.epoch, self.processes)
+            with told_of_divergence(self.position.step, self.last):
+                self.task.begin_epoch(self.position.stage, self.position.epoch)
         total = self.task.batches_in_epoch()
-        pace = _Pace(self.position, self.settings.log_steps)
+        pace = Pace(self.position, self.settings.log_steps, begun)
         saved_at = time.monotonic()
         self.model.train()
-        batches = self.task.batches(self.position.batch, self.processes)
+        batches = self.task.batches(self.position.batch)
         for group in _groups(batches, self.settings.accumulate, total - self.position.batch):
             middle = self.position.batch + len(group) / 2
             rate = learning_rate(stage, self.position.epoch + middle / total)
@@ -217,8 +195,15 @@ class Loop:
         self.position = replace(
             self.position, epoch=self.position.epoch + 1, batch=0, seconds=pace.seconds
         )
+        self._agree()
         self._validate(stage, log)
         self._save()
+
+    def _agree(self) -> None:
+        """Give all processes one network: batch norms have seen other rows in each."""
+        self.processes.share_(self.task.model.buffers())
+        if self.average is not None:
+            self.processes.share_(self.average.model.buffers())
 
     def _step(self, group: list[TaskBatch]) -> tuple[float, float]:
         """One step of the optimiser; the loss and the length of the gradient."""
@@ -279,7 +264,8 @@ class Loop:
         begun = time.monotonic()
         model = self.task.model if self.average is None else self.average.model
         model.eval()
-        found = self.task.validate(model, self.processes)
+        with told_of_divergence(position.step, self.last):
+            found = self.task.validate(model)
         better = position.best_score is None or found.score > position.best_score
         self.position = replace(
             position,
@@ -309,8 +295,14 @@ class Loop:
         self.processes.wait()
 
     def _save(self) -> None:
-        if self.processes.first:
-            save_checkpoint(self.last, self._checkpoint())
+        if not self.processes.first:
+            return
+        checkpoint = self._checkpoint()
+        # A step may be too long although its gradient is finite: the good checkpoint stays.
+        for name, tensor in checkpoint.tensors.items():
+            if not name.startswith("optimiser/") and not bool(torch.isfinite(tensor).all()):
+                raise diverged(f"weight {name!r}", float("nan"), self.position.step, self.last)
+        save_checkpoint(self.last, checkpoint)
 
     def _checkpoint(self) -> Checkpoint:
         steps, rest = optimiser_tensors(self.optimiser)
@@ -337,67 +329,14 @@ class Loop:
         self.position = Position(**state["position"])
         load_exactly(self.task.model, checkpoint.part("model"), "network")
         # After the last stage there is nothing to begin; its loss is the one that was saved.
-        self.task.begin_stage(min(self.position.stage, len(self.task.stages) - 1))
-        self.task.loss_module.to(self.processes.device)
+        self._begin_stage(min(self.position.stage, len(self.task.stages) - 1))
         load_exactly(self.task.loss_module, checkpoint.part("loss"), "loss")
-        self._new_optimiser()
         load_optimiser(self.optimiser, checkpoint.part("optimiser"), state["optimiser"])
         self.precision.load_state_dict(state["scale"])
         if self.average is not None:
             load_exactly(self.average.model, checkpoint.part("average"), "average")
             self.average.steps = int(state["average_steps"])
         self.task.load(checkpoint.part("task"), state["task"])
-
-
-class _Pace:
-    """Time, rate and mean loss since the last report."""
-
-    def __init__(self, position: Position, every: int) -> None:
-        self._before, self._begun = position.seconds, time.monotonic()
-        self._every = every
-        self._since, self._batch = self._begun, position.batch
-        self._losses: list[float] = []
-        self._rows = 0
-
-    @property
-    def seconds(self) -> float:
-        """Time of training, that of earlier parts included."""
-        return self._before + time.monotonic() - self._begun
-
-    def report(
-        self,
-        position: Position,
-        stage: Stage,
-        total: int,
-        loss: float,
-        norm: float,
-        rate: float,
-        rows: int,
-    ) -> StepReport | None:
-        """A report, where one is due."""
-        self._losses.append(loss)
-        self._rows += rows
-        if position.step % self._every and position.batch < total:
-            return None
-        passed = max(time.monotonic() - self._since, 1e-9)
-        steps = len(self._losses)
-        epoch = position.epoch + position.batch / total
-        left = (stage.epochs - epoch) * total * passed / max(position.batch - self._batch, 1)
-        report = StepReport(
-            position.step,
-            stage.name,
-            epoch,
-            stage.epochs,
-            math.fsum(self._losses) / steps,
-            rate,
-            norm,
-            self._rows / passed,
-            self.seconds,
-            left,
-        )
-        self._since, self._losses, self._rows = time.monotonic(), [], 0
-        self._batch = position.batch
-        return report
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

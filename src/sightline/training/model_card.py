@@ -58,7 +58,8 @@ def card_text(
         ),
         (
             f"- Selected by {recipe.select_by} on {data['validation']:,} pairs that were not "
-            f"trained on: {run['best']['score']:.4f} after epoch {run['best']['epoch']}."
+            f"trained on: {run['best']['score']:.4f} after epoch {run['best']['epoch']}"
+            f"{' of the second stage' if run['best']['stage'] else ''}."
         ),
         (
             f"- Seed {recipe.seed}; {run['seconds']:,.0f} s on "

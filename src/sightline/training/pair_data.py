@@ -88,6 +88,18 @@ class PairData:
         """The pairs that are trained on."""
         return self.splits["train"]
 
+    def without(self, rows: Rows) -> PairData:
+        """The same without some training pairs."""
+        if not len(rows):
+            return self
+        kept = np.delete(np.arange(len(self.train)), rows)
+        return replace(self, splits={**self.splits, "train": self.train.of(kept)})
+
+    def files_of(self, row: int) -> str:
+        """The files of a training pair, in words."""
+        photo, patch = self.train.pairs[row]
+        return f"{str(self.photos.paths[photo])!r} or {str(self.patches.paths[patch])!r}"
+
 
 def read_pairs(manifest: Manifest, recipe: CrossViewRecipe) -> PairData:
     """Read the splits that a recipe names.
@@ -104,22 +116,35 @@ def read_pairs(manifest: Manifest, recipe: CrossViewRecipe) -> PairData:
     pairs = _pairs(manifest, photos, patches, splits_of_photos)
     found = {part: _split(pairs, name, splits_of_patches) for part, name in names.items() if name}
     for part, split in found.items():
-        if not len(split):
-            known = ", ".join(sorted({name for name in pairs.split if name})) or "none"
-            raise TrainingDataError(
-                f"There are no pairs in the split {names[part]!r}. The manifest's splits: {known}.",
-                hint=f"Set {part}_split"
-                + (", or leave it empty." if part != "train" else " to the one to train on."),
-                path=manifest.path,
-            )
+        hint = f"Set {part}_split"
+        hint += ", or leave it empty." if part != "train" else " to the one to train on."
+        _require_pairs(manifest, pairs, names[part], split, hint)
     if not recipe.validation_split:
-        found |= _held_out(found["train"], patches, recipe)
+        found |= _held_out(found["train"], photos, patches, recipe)
     if recipe.train_share < 1:
         ids = [photos.ids[row] for row in found["train"].pairs[:, 0].tolist()]
         share = recipe.train_share
         chosen = few_shot_rows(_numbered(ids), [share], seed=recipe.seed)[share]
         found["train"] = found["train"].of(chosen)
     data = PairData(photos, patches, found, patch_m, manifest.fingerprint)
+    _require_kind(manifest, data, recipe)
+    _require_headings(data, recipe)
+    return data
+
+
+def read_split(manifest: Manifest, recipe: CrossViewRecipe, name: str) -> PairData:
+    """Read one split of data that a recipe's network was not trained on, as its ``test``.
+
+    Raises:
+        TrainingDataError: No such split, photos of another kind than the recipe says, or headings
+            that are needed and missing.
+    """
+    photos, splits_of_photos = _photos(manifest)
+    patches, splits_of_patches, patch_m = _patches(manifest)
+    pairs = _pairs(manifest, photos, patches, splits_of_photos)
+    split = _split(pairs, name, splits_of_patches)
+    _require_pairs(manifest, pairs, name, split, "Name one of them with --split.")
+    data = PairData(photos, patches, {"test": split}, patch_m, manifest.fingerprint)
     _require_kind(manifest, data, recipe)
     _require_headings(data, recipe)
     return data
@@ -204,11 +229,32 @@ def _split(pairs: _Pairs, name: str, splits_of_patches: Sequence[str | None]) ->
     return SplitPairs(chosen, semi, gallery)
 
 
-def _held_out(train: SplitPairs, patches: Images, recipe: CrossViewRecipe) -> dict[str, SplitPairs]:
-    """Training and validation from training alone; all pairs of a patch stay together."""
+def _require_pairs(
+    manifest: Manifest, pairs: _Pairs, name: str, split: SplitPairs, hint: str
+) -> None:
+    if not len(split):
+        known = ", ".join(sorted({name for name in pairs.split if name})) or "none"
+        raise TrainingDataError(
+            f"There are no pairs in the split {name!r}. The manifest's splits: {known}.",
+            hint=hint,
+            path=manifest.path,
+        )
+
+
+def _held_out(
+    train: SplitPairs, photos: Images, patches: Images, recipe: CrossViewRecipe
+) -> dict[str, SplitPairs]:
+    """Training and validation from training alone; all that shows one place stays together."""
     draws = uniform_of_ids(patches.ids, _HELD_OUT, seed=recipe.seed)[:, 0]
-    # A patch that is another's semi-positive shows the same place, and goes with it.
-    group = _groups(np.concatenate([train.pairs, train.semi]), len(patches))
+    # A patch that is another's semi-positive shows the same place, and an image that comes twice
+    # must not be held out from itself.
+    shown = np.concatenate([train.pairs, train.semi])
+    hashes = [photos.sha256[row] for row in shown[:, 0].tolist()]
+    twins = [
+        _twins(shown[:, 1], hashes),
+        _twins(train.gallery, [patches.sha256[row] for row in train.gallery.tolist()]),
+    ]
+    group = places_of_patches(shown, len(patches), np.concatenate(twins))
     out = draws[group] < recipe.validation_share
     parts = {}
     for name, chosen in (("train", ~out), ("validation", out)):
@@ -227,21 +273,40 @@ def _held_out(train: SplitPairs, patches: Images, recipe: CrossViewRecipe) -> di
     return parts
 
 
-def _groups(pairs: Rows, patches: int) -> Rows:
-    """For each patch the first patch that shares photos with it, directly or through others."""
+def places_of_patches(pairs: Rows, patches: int, twins: Rows | None = None) -> Rows:
+    """For each patch the first patch of its place: those that share photos, also through others.
+
+    Args:
+        pairs: (n, 2) photo and patch that show one place.
+        patches: How many patches there are.
+        twins: (k, 2) patches of one place besides.
+
+    Returns:
+        int64 (patches,).
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     photos = int(pairs[:, 0].max(initial=-1)) + 1
     size = photos + patches
-    links = coo_array(
-        (np.ones(len(pairs), bool), (pairs[:, 0], photos + pairs[:, 1])),
-        shape=(size, size),
-    )
-    _, label = connected_components(links, directed=False)
-    own = label[photos:]
-    _, first, inverse = np.unique(own, return_index=True, return_inverse=True)
+    links = pairs + np.array([0, photos])
+    if twins is not None:
+        links = np.concatenate([links, twins + photos])
+    graph = coo_array((np.ones(len(links), bool), links.T), shape=(size, size))
+    _, label = connected_components(graph, directed=False)
+    _, first, inverse = np.unique(label[photos:], return_index=True, return_inverse=True)
     return np.asarray(first[inverse.ravel()], np.int64)
+
+
+def _twins(patch_of: Rows, contents: Sequence[str | None]) -> Rows:
+    """Pairs of patches (k, 2) that belong to images of the same content."""
+    first: dict[str, int] = {}
+    found = [
+        (patch, first.setdefault(content, patch))
+        for patch, content in zip(patch_of.tolist(), contents, strict=True)
+        if content
+    ]
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def _numbered(ids: Sequence[str]) -> list[str]:
@@ -278,18 +343,19 @@ def _require_kind(manifest: Manifest, data: PairData, recipe: CrossViewRecipe) -
 
 
 def _require_headings(data: PairData, recipe: CrossViewRecipe) -> None:
-    """Refuse photos without a heading where the network is told one, in training at least."""
-    if recipe.heading == "aligned" or not recipe.recombines or recipe.ground == "panorama":
+    """Refuse photos without a heading where they are turned to north, or the network is told."""
+    if not recipe.needs_headings:
         return
     parts = ["train"] if recipe.heading == "unknown" else list(data.splits)
-    for part in parts:
+    for part in (part for part in parts if part in data.splits):
         rows = data.splits[part].pairs[:, 0]
         missing = rows[np.isnan(data.photos.headings[rows])]
         if len(missing):
             raise TrainingDataError(
                 f"{len(missing)} of {len(rows)} photos of {part} have no heading, such as "
                 f"{data.photos.ids[int(missing[0])]!r}, and heading = {recipe.heading!r} with "
-                f"architecture = {recipe.architecture!r} needs them in training.",
-                hint="Train on photos of known heading (their headings are not used in tests where "
-                "heading = 'unknown'), or use an architecture without regions.",
+                f"ground = {recipe.ground!r} and architecture = {recipe.architecture!r} needs "
+                "them.",
+                hint="Give heading_degrees in the manifest, 0 for panoramas whose centre looks "
+                "north; or take heading = 'unknown' and an architecture without regions.",
             )

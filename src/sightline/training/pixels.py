@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +97,20 @@ class KeptOnDisk:
         shape = (len(paths), 3, *size)
         if not (self._pixels_file.is_file() and self._state_file.is_file()):
             _require_room(folder, int(np.prod(shape, dtype=np.int64)))
-        self._pixels = _mapped(self._pixels_file, shape)
-        self._state = _mapped(self._state_file, (len(paths),))
+        self._map()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the pixels: a process that reads images maps the files again."""
+        return {k: v for k, v in vars(self).items() if k not in ("_pixels", "_state")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._map()
+
+    def _map(self) -> None:
+        count = len(self._decoder.paths)
+        self._pixels = _mapped(self._pixels_file, (count, 3, *self.size))
+        self._state = _mapped(self._state_file, (count,))
 
     def fill(
         self,
@@ -107,7 +119,7 @@ class KeptOnDisk:
         workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Decode the images that are not there yet, in threads.
+        """Decode the images that are not there yet, in threads; broken ones are tried again.
 
         Args:
             rows: Which of them will be asked for.
@@ -117,7 +129,7 @@ class KeptOnDisk:
         Raises:
             OutputError: The disk is full.
         """
-        missing = rows[self._state[rows] == _ABSENT]
+        missing = rows[self._state[rows] != _THERE]
         count = len(rows) - len(missing)
         threads = workers or os.cpu_count() or 1
         decoded = in_order(
@@ -136,8 +148,9 @@ class KeptOnDisk:
 
     def take(self, rows: Rows) -> tuple[Pixels, NDArray[np.bool_]]:
         """Pixels uint8 (n, 3, height, width), and which images (n,) cannot be used."""
-        if (self._state[rows] == _ABSENT).any():
-            self.fill(np.unique(rows))
+        absent = rows[self._state[rows] == _ABSENT]
+        if len(absent):
+            self.fill(np.unique(absent))
         return self._pixels[rows], self._state[rows] == _BROKEN
 
     def broken(self, rows: Rows) -> NDArray[np.bool_]:
@@ -156,17 +169,22 @@ def _require_room(folder: Path, wanted: int) -> None:
         )
 
 
+def _take_room(file: Path) -> None:
+    # A mapped page that finds no room kills the process; a file that is too large does not.
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+
+
 def _mapped(file: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     try:
         if file.is_file():
-            found = np.load(file, mmap_mode="r+", allow_pickle=False)
+            found: Pixels = np.load(file, mmap_mode="r+", allow_pickle=False)
             if found.shape == shape and found.dtype == np.uint8:
-                return np.asarray(found) if not found.size else found
+                _take_room(file)
+                return found
         made = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
-        if hasattr(os, "posix_fallocate"):
-            # A mapped page that finds no room kills the process; a file that is too large does not.
-            with file.open("r+b") as opened:
-                os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+        _take_room(file)
     except OSError as error:
         if is_disk_full(error):
             file.unlink(missing_ok=True)

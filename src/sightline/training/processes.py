@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from sightline.errors import UsageError
+
+_PATIENCE = timedelta(days=2)
+"""How long a process waits for another: the first one may make or decode images for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,12 @@ class Processes:
                 dist.all_reduce(gradient)
                 gradient /= self.count
 
+    def share_(self, tensors: Iterable[Tensor]) -> None:
+        """Give all processes the first one's values, in place."""
+        if self.count > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
+
     def wait(self) -> None:
         """Return when all have come here."""
         if self.count > 1:
@@ -82,7 +92,7 @@ def joined(device: str = "auto") -> Iterator[Processes]:
         return
     if found.type == "cuda":
         torch.cuda.set_device(found)
-    dist.init_process_group("nccl" if found.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if found.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield Processes(rank, count, found)
     finally:

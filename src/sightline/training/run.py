@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,21 +19,24 @@ from sightline.errors import CheckpointError, SightlineError
 from sightline.models.bundle import save_bundle
 from sightline.models.cross_view import CrossViewNetwork, initialise_netvlad
 from sightline.models.cross_view_bundle import CrossViewBundle
-from sightline.models.cross_view_settings import (
-    CrossViewPreprocessing,
-    CrossViewSettings,
-)
+from sightline.models.cross_view_preprocessing import CrossViewPreprocessing
+from sightline.models.cross_view_settings import CrossViewSettings
 from sightline.training.checkpoint import load_exactly, read_checkpoint
-from sightline.training.cross_view import CrossViewTask, too_many_broken
+from sightline.training.cross_view import CrossViewTask
+from sightline.training.cross_view_batches import require_batches
 from sightline.training.cross_view_recipe import CrossViewRecipe
 from sightline.training.cross_view_scores import evaluation_of, retrieve
-from sightline.training.leaks import refuse_leaks
-from sightline.training.loop import Loop, Position
+from sightline.training.faults import told_of_memory
+from sightline.training.leaks import refuse_leaks, unhashed
+from sightline.training.loop import CHECKPOINTS, LAST, Loop
 from sightline.training.model_card import CARD, bundle_card, card_text
+from sightline.training.pace import Position
 from sightline.training.pair_data import PairData, read_pairs
-from sightline.training.pixels import DecodedEachTime, KeptOnDisk, PixelSource
+from sightline.training.pixels import PixelSource
+from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes, joined
 from sightline.training.run_folder import BUNDLE, TEST, RunFolder, surroundings
+from sightline.training.run_pixels import open_pixels
 from sightline.training.sources import open_data
 from sightline.training.task import LoopSettings
 from sightline.training.watching import Silent, Watcher
@@ -92,6 +96,10 @@ class _Run:
     ) -> None:
         self._recipe, self._processes, self._resume = recipe, processes, resume
         self._watcher: Watcher = watcher if processes.first else Silent()
+        # What a recipe alone can get wrong shows here, before there is a folder.
+        MixedPrecision(recipe.precision, processes.device)
+        self._settings = network_settings(recipe, None)
+        self._network = build(recipe, self._settings)
         if processes.first:
             self._folder = RunFolder.begin(out, recipe, resume=resume)
         processes.wait()
@@ -101,12 +109,32 @@ class _Run:
         recipe, folder = self._recipe, self._folder
         if self._resume and folder.finished:
             self._watcher.note("This run is finished.")
-            return folder.about()
+            return folder.about() if self._processes.first else {}
         manifest, data = self._data(root)
-        settings = network_settings(recipe, data.patch_m)
-        network = build(recipe, settings)
-        photos, patches, data = self._pixels(data, pixels or folder.path / PIXELS)
-        self._note_beginning(manifest, data, network)
+        goes_on = self._resume and (folder.path / CHECKPOINTS / LAST).is_file()
+        photos, patches, left_out = open_pixels(
+            recipe,
+            data,
+            pixels or folder.path / PIXELS,
+            self._processes,
+            self._watcher,
+            left_out=folder.about().get("left_out") if goes_on else None,
+        )
+        data = data.without(left_out)
+        self._note_beginning(manifest, data, left_out.tolist())
+        with told_of_memory(recipe.batch_size, recipe.chunk_size):
+            return self._trained(manifest, data, photos, patches, goes_on=goes_on)
+
+    def _trained(
+        self,
+        manifest: Manifest,
+        data: PairData,
+        photos: PixelSource,
+        patches: PixelSource,
+        *,
+        goes_on: bool,
+    ) -> dict[str, Any]:
+        recipe, folder, network = self._recipe, self._folder, self._network
         task = CrossViewTask(
             recipe,
             data,
@@ -117,12 +145,11 @@ class _Run:
             folder.path,
             self._watcher,
         )
-        goes_on = self._resume and (folder.path / "checkpoints" / "last.safetensors").is_file()
         if not goes_on:
             start_netvlad(network, data, photos, patches, recipe)
         loop = Loop(task, loop_settings(recipe), folder.path, self._processes, self._watcher)
         position = loop.run(resume=goes_on)
-        return self._finish(loop, task, manifest, settings, position)
+        return self._finish(loop, task, manifest, position)
 
     def _data(self, root: Path | None) -> tuple[Manifest, PairData]:
         # The first process makes what is missing, and the others find it.
@@ -132,6 +159,10 @@ class _Run:
         manifest = open_data(self._recipe, root, self._folder.path, Silent())
         data = read_pairs(manifest, self._recipe)
         refuse_leaks(data, self._recipe)
+        missing = unhashed(data) if self._recipe.leak_check != "off" else None
+        if missing:
+            self._watcher.note(missing)
+        require_batches(self._recipe, data, self._processes)
         known = self._folder.about().get("data", {}).get("fingerprint")
         if self._resume and known not in (None, data.fingerprint):
             raise CheckpointError(
@@ -142,51 +173,7 @@ class _Run:
             )
         return manifest, data
 
-    def _pixels(self, data: PairData, folder: Path) -> tuple[PixelSource, PixelSource, PairData]:
-        recipe = self._recipe
-        sizes = recipe.stored_ground_size, recipe.aerial_size
-        if recipe.pixels == "read":
-            return (
-                DecodedEachTime(data.photos.paths, sizes[0]),
-                DecodedEachTime(data.patches.paths, sizes[1]),
-                data,
-            )
-        kept = []
-        for view, images, size, column in (
-            ("ground", data.photos, sizes[0], 0),
-            ("aerial", data.patches, sizes[1], 1),
-        ):
-            store = KeptOnDisk(folder, view, images.paths, size, data.fingerprint)
-            used = [split.pairs[:, column] for split in data.splits.values()]
-            used += [split.gallery for split in data.splits.values()] if column else []
-            if self._processes.first:
-                store.fill(
-                    np.unique(np.concatenate(used)),
-                    progress=lambda done, total, view=view: self._watcher.preparing(  # type: ignore[misc]
-                        f"decoding {view} images", done, total
-                    ),
-                )
-            self._processes.wait()
-            kept.append(store)
-        return kept[0], kept[1], self._without_broken(data, kept[0], kept[1])
-
-    def _without_broken(self, data: PairData, photos: KeptOnDisk, patches: KeptOnDisk) -> PairData:
-        pairs = data.train.pairs
-        broken = photos.broken(pairs[:, 0]) | patches.broken(pairs[:, 1])
-        count = int(broken.sum())
-        if not count:
-            return data
-        photo, patch = pairs[int(np.argmax(broken))]
-        files = f"{str(data.photos.paths[photo])!r} or {str(data.patches.paths[patch])!r}"
-        if count > self._recipe.bad_images * len(pairs):
-            raise too_many_broken(count, len(pairs), self._recipe, files)
-        self._watcher.note(f"{count} pairs are left out: {files} is broken.")
-        kept = data.train.of(np.flatnonzero(~broken))
-        return replace(data, splits={**data.splits, "train": kept})
-
-    def _note_beginning(
-        self, manifest: Manifest, data: PairData, network: CrossViewNetwork
-    ) -> None:
+    def _note_beginning(self, manifest: Manifest, data: PairData, left_out: Sequence[int]) -> None:
         if not self._processes.first:
             return
         about = {} if self._resume and self._folder.about().get("machine") else surroundings()
@@ -197,8 +184,8 @@ class _Run:
             recipe=self._recipe.to_dict(),
             processes=self._processes.count,
             device=str(self._processes.device),
-            dimension=network.dimension,
-            parameters=sum(p.numel() for p in network.parameters()),
+            dimension=self._network.dimension,
+            parameters=sum(p.numel() for p in self._network.parameters()),
             data={
                 "name": manifest.name,
                 "version": manifest.version,
@@ -206,6 +193,7 @@ class _Run:
                 "patch_m": data.patch_m,
                 **{name: len(split) for name, split in data.splits.items()},
             },
+            left_out=left_out,
         )
 
     def _finish(
@@ -213,7 +201,6 @@ class _Run:
         loop: Loop,
         task: CrossViewTask,
         manifest: Manifest,
-        settings: CrossViewSettings,
         position: Position,
     ) -> dict[str, Any]:
         """Take the best weights, test them once, and save them with their card."""
@@ -234,23 +221,25 @@ class _Run:
             write_json(folder.path / TEST, test)
         card = bundle_card(recipe, f"{manifest.name} {manifest.version}", len(data.train))
         network.to("cpu").to(memory_format=torch.contiguous_format)
+        settings = replace(self._settings, patch_m=data.patch_m)
         save_bundle(folder.path / BUNDLE, CrossViewBundle(card, settings, network), replace=True)
-        folder.record(
-            status="finished",
-            ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=position.seconds,
-            test_seconds=time.monotonic() - begun,
-            steps=position.step,
-            best={
+        about = folder.about() | {
+            "status": "finished",
+            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": position.seconds,
+            "test_seconds": time.monotonic() - begun,
+            "steps": position.step,
+            "best": {
                 "score": position.best_score,
                 "stage": position.best_stage,
                 "epoch": position.best_epoch,
             },
-            test=None if test is None else {k: v["value"] for k, v in test["metrics"].items()},
-        )
-        about = folder.about()
+            "test": None if test is None else {k: v["value"] for k, v in test["metrics"].items()},
+        }
         write_text(folder.path / BUNDLE / CARD, card_text(recipe, about, test))
         shutil.rmtree(folder.path / PIXELS, ignore_errors=True)
+        # Last: a run that says so has nothing left to do.
+        folder.record(**about)
         return about
 
 

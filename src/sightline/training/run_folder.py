@@ -28,9 +28,10 @@ from typing import Any
 
 import torch
 
-from sightline.durable import make_folder, write_json, write_text
+from sightline.durable import make_folder, remove_leftovers, write_json, write_text
 from sightline.errors import CheckpointError, OutputError, RecipeError
 from sightline.training.recipe import R, Recipe, read_recipe
+from sightline.training.sources import DATA, MANIFEST
 from sightline.version import __version__
 
 SCHEMA = "sightline.run/1"
@@ -63,16 +64,27 @@ class RunFolder:
         folder = cls(path)
         if resume:
             folder._require_same(recipe)
-            return folder
-        if path.exists() and any(path.iterdir()):
-            raise OutputError(
-                f"{str(path)!r} is not empty.",
-                hint="Go on with it by --resume, or choose another --out.",
-                path=path,
-            )
-        make_folder(path)
+            if folder.finished:
+                return folder
+        else:
+            folder._make_new()
         write_text(path / RECIPE, recipe.to_toml())
         return folder
+
+    def _make_new(self) -> None:
+        make_folder(self.path)
+        remove_leftovers(self.path)
+        names = {entry.name for entry in self.path.iterdir()}
+        # Of a try that was refused before its data were ready, the data alone are worth keeping.
+        refused = RECIPE in names and names <= {RECIPE, MANIFEST, DATA}
+        if names and not refused:
+            raise OutputError(
+                f"{str(self.path)!r} is not empty.",
+                hint="Go on with it by --resume, or choose another --out.",
+                path=self.path,
+            )
+        if refused:
+            shutil.rmtree(self.path / MANIFEST, ignore_errors=True)
 
     def recipe(self, kind: type[R]) -> R:
         """The run's recipe; raises RecipeError if it cannot be read."""
@@ -121,9 +133,12 @@ class RunFolder:
                 )
 
 
-_MAY_CHANGE = frozenset({"workers", "log_steps", "checkpoint_minutes", "data", "bad_images"})
-"""Keys that may be another when a run is resumed: none of them changes its weights, if the data,
-whose fingerprint is compared, has only moved."""
+_MAY_CHANGE = frozenset(
+    {"workers", "log_steps", "checkpoint_minutes", "data", "bad_images", "chunk_size"}
+)
+"""Keys that may be another when a run is resumed: none of them changes what is learnt, if the data,
+whose fingerprint is compared, has only moved. Chunks round otherwise, and batch norms see them.
+"""
 
 
 def surroundings() -> dict[str, Any]:

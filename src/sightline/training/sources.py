@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from sightline.datasets import Manifest, write_manifest
 from sightline.datasets.layouts import read
 from sightline.datasets.planet import PlanetSettings, make
 from sightline.errors import TrainingDataError
+from sightline.planet.difficulty import Difficulty, difficulty
 from sightline.training.cross_view_recipe import PLANET, CrossViewRecipe
 from sightline.training.watching import Watcher
 
 MANIFEST = "manifest"
+DATA = "data"
+"""In a run's folder."""
 
 
 def open_data(
@@ -29,11 +33,12 @@ def open_data(
         watcher: Is told how far the making is.
 
     Raises:
-        TrainingDataError: There is nothing at the place.
+        TrainingDataError: There is nothing at the place, or more rows of it cannot be used than the
+            recipe's ``bad_images`` allows.
         SightlineError: What making, reading or recognising raises.
     """
     planet = recipe.data.startswith(PLANET)
-    place = root or (folder / "data" if planet else Path(recipe.data))
+    place = root or (folder / DATA if planet else Path(recipe.data))
     if place.suffix == ".parquet" or (place / "pairs.parquet").is_file():
         return Manifest.open(place)
     if planet:
@@ -59,20 +64,33 @@ def _written(target: Path, place: Path, recipe: CrossViewRecipe, watcher: Watche
         on_error="skip",
         files="trust" if recipe.leak_check == "off" else "read",
     )
+    made = Manifest.open(target, root=place)
     if report.problem_count:
-        first = report.problems[0]
-        watcher.note(f"{report.problem_count} rows of {place} were left out: {first}.")
-    return Manifest.open(target, root=place)
+        rows = made.n_photos + made.n_patches + made.n_pairs + report.problem_count
+        said = f"{report.problem_count} of {rows} rows of {str(place)!r} cannot be used"
+        if report.problem_count > recipe.bad_images * rows:
+            shutil.rmtree(target)
+            raise TrainingDataError(
+                f"{said}, and bad_images = {recipe.bad_images:g} allows "
+                f"{int(recipe.bad_images * rows)}. The first: {report.problems[0]}.",
+                hint="Give the whole dataset (`sightline dataset doctor` lists what is missing), "
+                "or allow more with --set bad_images=0.05.",
+                path=place,
+            )
+        watcher.note(f"{said} and are left out. The first: {report.problems[0]}.")
+    return made
 
 
 def _planet(recipe: CrossViewRecipe, place: Path, watcher: Watcher) -> Manifest:
+    names = tuple(recipe.data.removeprefix(PLANET).split("+"))
+    _refuse_other_photos(recipe, difficulty(names))
     settings = PlanetSettings(
         "pairs",
         recipe.planet_pairs,
         "folders",
         recipe.planet_seed,
         recipe.planet_collection,
-        tuple(recipe.data.removeprefix(PLANET).split("+")),
+        names,
         recipe.stored_ground_size[1],
         recipe.stored_ground_size[0],
         recipe.planet_tile_px,
@@ -93,6 +111,28 @@ def _planet(recipe: CrossViewRecipe, place: Path, watcher: Watcher) -> Manifest:
         if manifest.n_pairs == recipe.planet_pairs
         else _written(target, place, recipe, watcher)
     )
+
+
+def _refuse_other_photos(recipe: CrossViewRecipe, wanted: Difficulty) -> None:
+    """Refuse photos that do not fit the recipe, before they are made."""
+    fits = recipe.from_panoramas == wanted.panorama and (
+        wanted.panorama or abs(recipe.geometry.fov_degrees - wanted.fov_degrees) <= 1
+    )
+    if not fits:
+        shown = "panorama" if wanted.panorama else f"perspective:{wanted.fov_degrees:g}"
+        raise TrainingDataError(
+            f"ground = {recipe.ground!r} does not fit data = {recipe.data!r}, whose photos are "
+            f"{shown}.",
+            hint=f"Write ground = '{shown}'"
+            + (", or crop:FOV to cut photos from panoramas." if wanted.panorama else "."),
+        )
+    if recipe.needs_headings and wanted.heading == "unknown":
+        raise TrainingDataError(
+            f"heading = {recipe.heading!r} with architecture = {recipe.architecture!r} needs "
+            f"headings in training, and the photos of data = {recipe.data!r} have none.",
+            hint="Take data of known heading: with heading = 'unknown' they are turned, and in "
+            "tests nobody is told.",
+        )
 
 
 def _workers(pairs: int) -> int:

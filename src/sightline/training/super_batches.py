@@ -61,6 +61,8 @@ def cluster(
     """
     try:
         from sklearn.cluster import KMeans  # type: ignore[import-untyped]
+        from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
     except ImportError as cause:  # pragma: no cover - installed wherever tests run
         raise DependencyError(
             "Super-batches need scikit-learn, which is not installed.",
@@ -75,26 +77,27 @@ def cluster(
     generator = np.random.default_rng(seed)
     seen = np.sort(generator.permutation(rows)[: max(k, sample)])
     given = embeddings[seen]
-    found = KMeans(k, n_init=4, random_state=seed).fit(given)
+    # Several threads add up in the order in which they are done: another run had other clusters.
+    with threadpool_limits(1, user_api="openmp"):
+        found = KMeans(k, n_init=4, random_state=seed).fit(given)
     # Numbered by size, so that 0 means the same in every run.
     order = np.argsort(-np.bincount(found.labels_, minlength=k), kind="stable")
     centres = np.asarray(found.cluster_centers_[order], np.float32)
-    middle = given.mean(axis=0)
-    _, lengths, axes = np.linalg.svd(given - middle, full_matrices=False)
-    axes = axes[:2] * np.sign(axes[:2, np.argmax(np.abs(axes[:2]), axis=1)].diagonal())[:, None]
+    # Of large embeddings all components would take hours: the plane needs two.
+    plane_of = PCA(2, random_state=seed).fit(given)
+    largest = np.abs(plane_of.components_).argmax(axis=1)
+    axes = plane_of.components_ * np.sign(plane_of.components_[range(2), largest])[:, None]
     clusters = np.empty(rows, np.int32)
     plane = np.empty((rows, 2), np.float32)
     for start in range(0, rows, _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
         apart = (centres**2).sum(axis=1) - 2 * embeddings[part] @ centres.T
         clusters[part] = apart.argmin(axis=1)
-        plane[part] = (embeddings[part] - middle) @ axes.T
+        plane[part] = (embeddings[part] - plane_of.mean_) @ axes.T
     sampled = np.zeros(rows, bool)
     sampled[seen] = True
-    variance = lengths**2
-    return SuperBatches(
-        clusters, centres, plane, (variance / max(variance.sum(), 1e-30))[:2], sampled
-    )
+    explained = np.asarray(plane_of.explained_variance_ratio_, np.float64)
+    return SuperBatches(clusters, centres, plane, explained, sampled)
 
 
 def save_super_batches(

@@ -8,8 +8,6 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
 
-from sightline.training.processes import Processes
-
 Inputs = tuple[Tensor | None, ...]
 Outputs = tuple[Tensor, ...]
 
@@ -134,7 +132,7 @@ class Task(Protocol):
         """Use the stage's loss and batches from now on."""
         ...
 
-    def begin_epoch(self, stage: int, epoch: int, processes: Processes) -> None:
+    def begin_epoch(self, stage: int, epoch: int) -> None:
         """Choose the batches of an epoch, from what the model knows now.
 
         Called once for each epoch, and not when a run is resumed within it.
@@ -145,7 +143,7 @@ class Task(Protocol):
         """How many batches the epoch has."""
         ...
 
-    def batches(self, first: int, processes: Processes) -> Iterator[TaskBatch]:
+    def batches(self, first: int) -> Iterator[TaskBatch]:
         """The batches of the epoch from a number on, this process's rows of each."""
         ...
 
@@ -163,7 +161,7 @@ class Task(Protocol):
         """Keep what further steps need, such as rows for a memory."""
         ...
 
-    def validate(self, model: nn.Module, processes: Processes) -> Validation:
+    def validate(self, model: nn.Module) -> Validation:
         """Score a model, the one that is trained or its average."""
         ...
 

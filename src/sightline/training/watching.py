@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -98,12 +99,13 @@ class RunLog:
     Args:
         folder: The run's.
         step: Where the run goes on; later lines of an earlier try are left out.
+        validated: The step whose validation is the last that counts; ``step`` if None.
     """
 
-    def __init__(self, folder: Path, step: int = 0) -> None:
+    def __init__(self, folder: Path, step: int = 0, *, validated: int | None = None) -> None:
         self._folder = folder
-        for name in (STEPS_FILE, VALIDATIONS_FILE):
-            _cut_after(folder / name, step)
+        _cut_after(folder / STEPS_FILE, step)
+        _cut_after(folder / VALIDATIONS_FILE, step if validated is None else validated)
         self._events = _event_writer(folder / EVENTS_FOLDER, step)
 
     @property
@@ -139,8 +141,9 @@ class RunLog:
 
     def close(self) -> None:
         """Write what is left."""
-        if self._events is not None:
-            self._events.close()
+        with self._telling():
+            if self._events is not None:
+                self._events.close()
 
     def _add(self, name: str, row: Mapping[str, Any]) -> None:
         path = self._folder / name
@@ -156,9 +159,19 @@ class RunLog:
             raise output_error(path, error) from error
 
     def _event(self, group: str, step: int, values: Mapping[str, float]) -> None:
-        if self._events is not None:
+        if self._events is None:
+            return
+        with self._telling():
             for name, value in values.items():
                 self._events.add_scalar(f"{group}/{name.replace('%', ' percent')}", value, step)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn what TensorBoard's writer raises, later and from a thread, into our error."""
+        try:
+            yield
+        except OSError as error:
+            raise output_error(self._folder / EVENTS_FOLDER, error) from error
 
 
 def _short(value: Any) -> Any:
@@ -175,7 +188,7 @@ def _cut_after(path: Path, step: int) -> None:
         for line in lines[1:]
         if line.endswith("\n") and line.split(",")[0].isdigit() and int(line.split(",")[0]) <= step
     ]
-    if step == 0 or not lines:
+    if step == 0 or not lines or not lines[0].endswith("\n"):
         path.unlink()
     elif len(kept) + 1 != len(lines):
         write_text(path, "".join([lines[0], *kept]))

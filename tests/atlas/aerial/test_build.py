@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
+from PIL import Image
 
 from atlas.encoders import ColourGrid
 from atlas.photos import write_photos
 from imagery.aerial.rasters import from_origin, texture, utm_raster, write_raster
+from imagery.aerial.tiles import ZOOM, middle, write_folder, write_pmtiles
 from sightline.atlas import Atlas, build_derived
 from sightline.atlas.aerial import build_aerial_atlas, open_aerial, patch_image
 from sightline.atlas.aerial.grid import AerialGrid
@@ -160,6 +162,48 @@ def test_imagery_that_changed_is_seen_again(tmp_path: Path, ortho: Path) -> None
     assert changed.rows == first.rows
     assert 0.3 * first.added < changed.replaced == changed.added < 0.8 * first.added
     assert verify(tmp_path / "atlas").sound
+
+
+def test_a_tile_that_changed_is_seen_again(tmp_path: Path) -> None:
+    """Of a folder of tiles, the patches that show the edited one are encoded anew, no others."""
+    tiles = write_folder(tmp_path / "tiles")
+    sides = {"patch_m": 40.0, "stride_m": 40.0}
+    encoder, folder = TwoViews(), tmp_path / "atlas"
+    first = build_aerial_atlas(folder, open_aerial(tiles), encoder, **sides)
+    before = by_uri(folder)
+    one = sorted((tiles / str(ZOOM)).rglob("*.png"))[5]
+    Image.fromarray(255 - np.asarray(Image.open(one))).save(one)
+    encoder.encoded = 0
+    source = open_aerial(tiles)
+    again = build_aerial_atlas(folder, source, encoder, **sides)
+    changed = {key for key, row in by_uri(folder).items() if row["vector"] != before[key]["vector"]}
+    assert encoder.encoded == again.added == again.replaced == len(changed)
+    assert 0 < again.added < 0.5 * first.added
+    assert again.rows == first.rows
+    for key in changed:
+        row = by_uri(folder)[key]
+        patch = source.patch((row["lat"], row["lon"]), 40.0, 16)
+        assert row["sha256"] == patch_sha256(row["uri"], patch.pixels)
+    third = build_aerial_atlas(folder, open_aerial(tiles), encoder, **sides)
+    assert (third.added, third.skipped) == (0, first.added)
+
+
+def test_a_server_may_be_asked_for_more_ground(tmp_path: Path) -> None:
+    """Bounds say where to look, and change no pixel: an atlas grows with them."""
+    archive = write_pmtiles(tmp_path / "a.pmtiles")
+    lat, lon = middle()
+    small, large = (
+        [lat - reach, lon - reach, lat + reach, lon + reach] for reach in (0.0002, 0.0005)
+    )
+    sides = {"patch_m": 12.0, "stride_m": 12.0}
+    first = build_aerial_atlas(
+        tmp_path / "atlas", open_aerial(archive, bounds=small), TwoViews(), **sides
+    )
+    again = build_aerial_atlas(
+        tmp_path / "atlas", open_aerial(archive, bounds=large), TwoViews(), **sides
+    )
+    assert again.skipped == first.added > 0
+    assert again.added > 0
 
 
 def test_uniform_ground_is_not_one_place(tmp_path: Path) -> None:
@@ -344,6 +388,10 @@ def test_what_is_refused_before_any_work(tmp_path: Path, ortho: Path) -> None:
         build(within=BoundingBox(0, 0, 1, 1))
     with pytest.raises(AerialOutsideError, match="No point of the grid"):
         build(stride_m=100_000.0)
+    south, west = next(iter(AerialGrid(15.0, source.footprint))).latlng[0]
+    between = BoundingBox(south + 2e-5, west + 2e-5, south + 8e-5, west + 8e-5)
+    with pytest.raises(AerialOutsideError, match="No point of the grid of 15 m lies in the region"):
+        build(within=between)
     assert not out.exists()
     assert not told
 

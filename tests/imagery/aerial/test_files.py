@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 from affine import Affine
@@ -415,6 +417,14 @@ def test_what_is_no_raster(tmp_path: Path, name: str, content: bytes, kind: type
     assert raised.value.hint
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["a.tif", "a.mbtiles"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(AerialUnreadableError, match="no regular file"):
+        open_aerial(tmp_path / name)
+
+
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(AerialNotFoundError, match="no aerial imagery"):
         open_aerial(tmp_path / "none.tif")
@@ -462,21 +472,101 @@ def test_nothing_on_the_network_is_read_untold(tmp_path: Path) -> None:
         open_aerial("https://example.org/a.tif")
 
 
-def test_a_virtual_mosaic_of_local_files(tmp_path: Path) -> None:
-    path = utm_raster(tmp_path / "map.tif", pixels=texture(64, 64))
-    vrt = tmp_path / "all.vrt"
+@pytest.mark.parametrize(
+    "named",
+    [
+        "inner.vrt",
+        "service.xml",
+        "&#47;vsicurl/https&#58;//example.org/a.tif",
+        "&lt;GDAL_WMS&gt;&lt;ServerUrl&gt;http&amp;#58;//example.org/&lt;/ServerUrl&gt;",
+    ],
+)
+def test_what_a_virtual_raster_names_by_a_detour(tmp_path: Path, named: str) -> None:
+    """Through another text file, or spelled so that a plain search misses it."""
+    far = (
+        '<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1">'
+        '<SimpleSource><SourceFilename relativeToVRT="1">{}</SourceFilename></SimpleSource>'
+        "</VRTRasterBand></VRTDataset>"
+    )
+    (tmp_path / "inner.vrt").write_text(far.format("/vsicurl/https://example.org/a.tif"))
+    (tmp_path / "service.xml").write_text(
+        "<GDAL_WMS><Service><ServerUrl>http://example.org/</ServerUrl></Service></GDAL_WMS>"
+    )
+    (tmp_path / "outer.vrt").write_text(far.format(named))
+    with pytest.raises(AerialError, match="names imagery on the network"):
+        open_aerial(tmp_path / "outer.vrt")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("far", ["/vsicurl/http://127.0.0.1:9/a.ovr", "http://127.0.0.1:9/a.ovr"])
+def test_overviews_on_the_network_are_not_asked_for(tmp_path: Path, far: str, inside: bool) -> None:
+    """A file may say, itself or in the .aux.xml beside it, that its overviews lie elsewhere."""
+    path = utm_raster(tmp_path / "map.tif", size=64)
+    if inside:
+        with rasterio.open(path, "r+") as file:
+            file.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=far)
+    else:
+        path.with_suffix(".tif.aux.xml").write_text(
+            f'<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">{far}</MDI>'
+            "</Metadata></PAMDataset>"
+        )
+    other = virtual(utm_raster(tmp_path / "plain.tif", size=64), tmp_path / "all.vrt")
+    around = virtual(other, tmp_path / "around.vrt")
+    other.write_text(other.read_text().replace("plain.tif", "map.tif"))
+    for named in (path, other, around):
+        with pytest.raises(AerialError, match="names imagery on the network"):
+            open_aerial(named)
+    allowed = open_aerial(path, allow_network=True)
+    assert allowed.patch(middle_of(tmp_path / "plain.tif"), 10.0, 10).valid.all()
+
+
+def test_what_belongs_to_a_file_is_part_of_its_revision(tmp_path: Path) -> None:
+    """The world file moves all pixels, and the sources of a VRT are its pixels."""
+    from PIL import Image
+
+    Image.fromarray(np.moveaxis(texture(64, 64), 0, 2)).save(tmp_path / "map.png")
+    world = tmp_path / "map.pgw"
+    world.write_text("0.5\n0\n0\n-0.5\n386000.25\n6172999.75\n")
+    before = open_aerial(tmp_path / "map.png", crs="EPSG:32633").revision
+    world.write_text("0.5\n0\n0\n-0.5\n386010.25\n6172999.75\n")
+    os.utime(world, (7, 7))
+    assert open_aerial(tmp_path / "map.png", crs="EPSG:32633").revision != before
+    path = utm_raster(tmp_path / "a" / "map.tif", pixels=texture(64, 64))
+    status = path.stat()
+    assert open_aerial(path).revision == (status.st_size, status.st_mtime_ns)
+    vrt = virtual(path, tmp_path / "a" / "all.vrt")
+    before = open_aerial(vrt).revision
+    assert open_aerial(vrt).revision == before
+    os.utime(path, (7, 7))
+    assert open_aerial(vrt).revision != before
+    (tmp_path / "a").rename(tmp_path / "b")
+    after = open_aerial(tmp_path / "b" / "all.vrt").revision
+    (tmp_path / "b").rename(tmp_path / "c")
+    assert open_aerial(tmp_path / "c" / "all.vrt").revision == after
+
+
+def virtual(path: Path, vrt: Path) -> Path:
+    """A VRT that shows the file beside it."""
     with rasterio.open(path) as file:
         wkt, a, _, c, _, e, f = file.crs.to_wkt(), *tuple(file.transform)[:6]
+        width, height = file.width, file.height
     bands = "".join(
         f'<VRTRasterBand dataType="Byte" band="{n}"><SimpleSource><SourceFilename '
-        f'relativeToVRT="1">map.tif</SourceFilename><SourceBand>{n}</SourceBand></SimpleSource>'
-        "</VRTRasterBand>"
+        f'relativeToVRT="1">{path.name}</SourceFilename><SourceBand>{n}</SourceBand>'
+        "</SimpleSource></VRTRasterBand>"
         for n in (1, 2, 3)
     )
     vrt.write_text(
-        f'<VRTDataset rasterXSize="64" rasterYSize="64"><SRS>{wkt.replace(chr(34), "&quot;")}</SRS>'
+        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">'
+        f"<SRS>{wkt.replace(chr(34), '&quot;')}</SRS>"
         f"<GeoTransform>{c},{a},0,{f},0,{e}</GeoTransform>{bands}</VRTDataset>"
     )
+    return vrt
+
+
+def test_a_virtual_mosaic_of_local_files(tmp_path: Path) -> None:
+    path = utm_raster(tmp_path / "map.tif", pixels=texture(64, 64))
+    vrt = virtual(path, tmp_path / "all.vrt")
     here = middle_of(path)
     one, other = (open_aerial(p).patch(here, 20, 40).pixels for p in (path, vrt))
     assert np.array_equal(one, other)
@@ -521,6 +611,33 @@ def test_a_map_of_the_world_runs_on_at_its_edge(tmp_path: Path) -> None:
     assert source.footprint.contains([(0, 180), (90, 0), (-90, 7), (5, -180)]).all()
     with pytest.raises(AerialOutsideError, match="holds a pole"):
         source.patch((89.999, 0.0), 1000.0, 10)
+
+
+def test_no_column_is_lost_where_a_map_of_the_world_meets_itself(tmp_path: Path) -> None:
+    """Read seven columns at a time, of 36,000, which 7 does not divide."""
+    wide = np.full((1, 300, 36_000), 90, np.uint8)
+    where = from_origin(-180, 1.5, 0.01, 0.01)
+    source = open_aerial(write_raster(tmp_path / "belt.tif", wide, "EPSG:4326", where))
+    for lon in (180.0, 179.93, -179.97):
+        patch = source.patch((0.0, lon), 200_000.0, 18)
+        assert patch.valid.all()
+        assert (patch.pixels == 90).all()
+
+
+def test_a_rotated_pole_is_no_cylinder_around_the_earth(tmp_path: Path) -> None:
+    pole = pyproj.crs.DerivedGeographicCRS(
+        pyproj.CRS("EPSG:4326"),
+        pyproj.crs.coordinate_operation.RotatedLatitudeLongitudeConversion(0, 40, 190),
+    )
+    path = write_raster(
+        tmp_path / "map.tif", texture(200, 200), None, from_origin(3.0, 5.0, 8e-6, 8e-6)
+    )
+    source = open_aerial(path, crs=pole.to_wkt())
+    assert source.raster.full_turn_px is None
+    here = source.raster.middle
+    assert source.footprint.contains([here]).all()
+    assert source.footprint.area_km2 == pytest.approx(0.178**2, rel=0.01)
+    assert source.patch(here, 60.0, 40).valid.all()
 
 
 def test_around_the_pole_in_a_polar_projection(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sightline.errors import AerialPlaceError
+from sightline.errors import AerialPlaceError, AerialUnreadableError
 from sightline.imagery.aerial import mosaic as mosaic_module
-from sightline.imagery.aerial import open_aerial
+from sightline.imagery.aerial import open_aerial, patch_outline
 
 from .rasters import from_origin, texture, write_raster
 
@@ -76,6 +77,69 @@ def test_one_range_for_all_files(tmp_path: Path) -> None:
     assert {p.raster.value_range for p in source.parts} == {tuple(source.options["value_range"])}
     declared = open_aerial(tmp_path, value_range=(0, 5000), bands=(1,))
     assert declared.options == {"value_range": [0.0, 5000.0], "bands": [1]}
+
+
+def deep(path: Path, west: float, values: np.ndarray, **more) -> Path:
+    where = from_origin(500_000.0 + west, 6_173_000.0, 0.5, 0.5)
+    return write_raster(path, values.astype(np.uint16), CRS, where, **more)
+
+
+def test_a_file_without_any_valid_value(tmp_path: Path) -> None:
+    """The rim of a survey holds whole files of nodata."""
+    deep(tmp_path / "a.tif", 0, np.linspace(1000, 2000, 10_000).reshape(1, 100, 100), nodata=0)
+    deep(tmp_path / "b.tif", 50, np.zeros((1, 100, 100)), nodata=0)
+    source = open_aerial(tmp_path)
+    assert source.options["value_range"] == pytest.approx([1020, 1980], abs=5)
+    (tmp_path / "a.tif").unlink()
+    with pytest.raises(AerialUnreadableError, match="No valid value"):
+        open_aerial(tmp_path)
+
+
+def test_eight_bits_among_deeper_files(tmp_path: Path) -> None:
+    """Bytes are shades already; the range of 16 bits would make all of them black."""
+    flat(tmp_path / "a.tif", 0, 120)
+    deep(tmp_path / "b.tif", 50, np.linspace(1000, 9000, 30_000).reshape(3, 100, 100))
+    source = open_aerial(tmp_path)
+    again = open_aerial(tmp_path, **source.options)
+    for one in (source, again):
+        part = next(p for p in one.parts if p.name == "a")
+        here = part.raster.to_latlng(np.array([[50.0, 50.0]]))[0]
+        assert (one.patch(here, 20.0, 20).pixels == 120).all()
+    (tmp_path / "b.tif").unlink()
+    stretched = open_aerial(tmp_path, value_range=(100, 140))
+    assert (stretched.patch(here, 20.0, 20).pixels == 128).all()
+
+
+def test_a_file_that_is_put_back_or_renamed_is_noticed(tmp_path: Path) -> None:
+    for number in range(2):
+        flat(tmp_path / "all" / f"{number}.tif", 50 * number, 40)
+        os.utime(tmp_path / "all" / f"{number}.tif", (number + 5, number + 5))
+    before = open_aerial(tmp_path / "all").revision
+    assert open_aerial(tmp_path / "all").revision == before
+    # The older file, put back in a version of the same size that is older still.
+    flat(tmp_path / "all" / "0.tif", 0, 90)
+    os.utime(tmp_path / "all" / "0.tif", (3, 3))
+    after = open_aerial(tmp_path / "all").revision
+    assert after != before
+    # Names decide which of two files comes first where both show the ground.
+    (tmp_path / "all" / "0.tif").rename(tmp_path / "all" / "2.tif")
+    assert open_aerial(tmp_path / "all").revision != after
+    (tmp_path / "all" / "2.tif").rename(tmp_path / "all" / "0.tif")
+    (tmp_path / "all").rename(tmp_path / "moved")
+    assert open_aerial(tmp_path / "moved").revision == after
+
+
+def test_the_border_of_a_patch_is_curved_on_the_map(tmp_path: Path) -> None:
+    """At 70° north, 200 km wide: a strip of the ground north of the line between its corners."""
+    corner = patch_outline((70.0, 20.0), 200_000.0)[0, 0]
+    strip = np.full((3, 5, 300), 80, np.uint8)
+    where = from_origin(18.5, corner + 0.003 + 5 * 0.003, 0.01, 0.003)
+    path = write_raster(tmp_path / "strip.tif", strip, "EPSG:4326", where)
+    seen = open_aerial(path).patch((70.0, 20.0), 200_000.0, 400)
+    assert seen.valid.any()
+    assert np.array_equal(
+        open_aerial(tmp_path).patch((70.0, 20.0), 200_000.0, 400).valid, seen.valid
+    )
 
 
 def test_no_more_files_than_may_be_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

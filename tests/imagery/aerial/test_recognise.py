@@ -44,6 +44,16 @@ def test_photos_are_not(tmp_path: Path) -> None:
     assert aerial_words(tmp_path / "empty") is None
 
 
+@pytest.mark.parametrize("day", ["2023/05/12.jpg", "2023/5/1.jpg", "12/05/07.jpg", "12/5/7.jpg"])
+def test_photos_of_days_are_no_tiles(tmp_path: Path, day: str) -> None:
+    path = tmp_path / "photos" / day
+    path.parent.mkdir(parents=True)
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path)
+    assert aerial_words(tmp_path / "photos") is None
+    path.write_bytes(b"no picture")
+    assert aerial_words(tmp_path / "photos") is None
+
+
 def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_: object) -> None:
         raise PermissionError

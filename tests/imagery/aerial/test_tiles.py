@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -23,9 +24,11 @@ from sightline.imagery.aerial.tile_server import TileServer, default_cache
 from .rasters import bilinear_at, places_of
 from .tiles import (
     ACROSS,
+    LEFT,
     LEVELS,
     PX,
     SHEET,
+    TOP,
     ZOOM,
     middle,
     pixels_of,
@@ -192,14 +195,68 @@ def test_names_and_attributions(tmp_path: Path) -> None:
     assert open_aerial(said).attribution == "NAIP 2020"
     assert open_aerial(said, attribution="mine", licence="CC0").attribution == "mine"
     packed = open_aerial(write_pmtiles(tmp_path / "b.pmtiles"))
-    assert packed.attribution == "&copy; The makers"
+    assert packed.attribution == "© The makers"
     assert packed.name == "b"
     assert packed.licence is None
     assert packed.revision[0] == (tmp_path / "b.pmtiles").stat().st_size
     folder = open_aerial(f"{write_folder(tmp_path / 'town')}/{{z}}/{{x}}/{{y}}.png", name="mine")
     assert folder.name == "mine"
     assert open_aerial(f"{tmp_path}/town/{{z}}/{{x}}/{{y}}.png").name == "town"
-    assert folder.revision == (21, 0)
+    sizes = [p.stat().st_size for p in (tmp_path / "town").rglob("*.png")]
+    assert (len(sizes), folder.revision[0]) == (21, sum(sizes))
+
+
+def test_tiles_that_were_edited_are_noticed(tmp_path: Path) -> None:
+    """One tile of 21 gets other pixels of the same size and an older time."""
+    root = write_folder(tmp_path / "tiles")
+    before = open_aerial(root).revision
+    assert open_aerial(f"{root}/{{z}}/{{x}}/{{y}}.png").revision == before
+    one = next(iter((root / str(ZOOM)).rglob("*.png")))
+    data = bytearray(one.read_bytes())
+    data[-20] ^= 1
+    one.write_bytes(data)
+    os.utime(one, (5, 5))
+    edited = open_aerial(root).revision
+    assert edited != before
+    root.rename(tmp_path / "moved")
+    assert open_aerial(tmp_path / "moved").revision == edited
+    one = next(iter((tmp_path / "moved" / str(ZOOM)).rglob("*.png")))
+    one.unlink()
+    assert open_aerial(tmp_path / "moved").revision != edited
+
+
+def test_numbers_that_are_no_tiles(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    count = len(open_aerial(root).raster._store.tiles(ZOOM))
+    for name in (f"{ZOOM}/{LEFT}/0{TOP}.png", f"{ZOOM}/{1 << ZOOM}/3.png", "30/1/1.png"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    for name in ("²", "3.old/3.old", f"{ZOOM}/5.old"):
+        (root / name).mkdir(parents=True)
+    source = open_aerial(root)
+    assert len(source.raster._store.tiles(ZOOM)) == count
+    assert source.patch(middle(), 20.0, 20).valid.all()
+    archive = write_mbtiles(tmp_path / "a.mbtiles")
+    with sqlite3.connect(archive) as file:
+        file.execute("INSERT INTO tiles VALUES (?, ?, -1, x'00')", (ZOOM, LEFT))
+        file.execute("INSERT INTO tiles VALUES (60, 1, 1, x'00')")
+    file.close()
+    assert open_aerial(archive).footprint.area_km2 == pytest.approx(source.footprint.area_km2)
+
+
+def test_tiles_with_a_hole_in_the_middle(server: Server, tmp_path: Path) -> None:
+    """The size of tiles is that of any of them, not of the one in the middle."""
+    here = middle()
+    east = round((here[1] + 0.5) * 1e7)
+    archive = open_aerial(write_pmtiles(tmp_path / "a.pmtiles", max_lon_e7=east))
+    box = (here[0] - 0.001, here[1] - 0.001, here[0] + 0.001, here[1] + 0.003)
+    asked = open_aerial(
+        f"{server.address}/{{z}}/{{x}}/{{y}}.png", zoom=ZOOM, bounds=box, attribution="me",
+        allow_network=True, cache=tmp_path / "cache",
+    )  # fmt: skip
+    for source in (archive, asked):
+        assert source.patch(here, 20.0, 20).valid.all()
 
 
 def test_archives_that_are_none(tmp_path: Path) -> None:
@@ -255,6 +312,7 @@ class Server:
         self.most_at_once = 0
         self.answers: list[int] = []
         self.body: bytes | None = None
+        self.cut_off = 0
         self._now = 0
         self._lock = threading.Lock()
         held = {f"/{z}/{x}/{y}.png": data for (z, x, y), data in tiles().items()}
@@ -275,6 +333,11 @@ class Server:
                 with server._lock:
                     server._now -= 1
                 self.send_response(status)
+                if status == 200:
+                    self.send_header("Content-Length", str(len(data)))
+                    if server.cut_off:
+                        server.cut_off -= 1
+                        data = data[: len(data) // 2]
                 if status in (429, 503):
                     self.send_header("Retry-After", "0.01" if status == 429 else "soon")
                 self.end_headers()
@@ -360,6 +423,56 @@ def test_a_busy_server_is_given_time(server: Server, tmp_path: Path) -> None:
     with pytest.raises(AerialError, match="more than"):
         store.read(TileKey(1, 1, 1))
     store.close()
+
+
+def test_threads_that_want_one_tile_fetch_it_once(server: Server, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    store = TileServer(f"{server.address}/{{z}}/{{x}}/{{y}}.png", (0, ZOOM), cache=tmp_path)
+    wanted = [TileKey(*key) for key in tiles() for _ in range(8)]
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(store.read, wanted))
+    assert found == [tiles()[key] for key in wanted]
+    assert len(server.asked) == len(set(server.asked)) == len(tiles())
+
+
+def test_a_page_in_place_of_a_tile_is_not_kept(server: Server, tmp_path: Path) -> None:
+    store = TileServer(f"{server.address}/{{z}}/{{x}}/{{y}}.png", (0, ZOOM), cache=tmp_path)
+    key = TileKey(*next(iter(tiles())))
+    server.body = b"<html>Please log in</html>"
+    with pytest.raises(AerialError, match="no PNG, JPEG or WebP"):
+        store.read(key)
+    server.body = None
+    assert store.read(key) == tiles()[key]
+
+
+def test_what_is_kept_is_shown_without_the_network(server: Server, tmp_path: Path) -> None:
+    address, here = f"{server.address}/{{z}}/{{x}}/{{y}}.png", middle()
+    box = (here[0] - 0.002, here[1] - 0.001, here[0] + 0.002, here[1] + 0.001)
+    told = {"zoom": ZOOM, "attribution": "me", "cache": tmp_path, "bounds": box}
+    with pytest.raises(AerialError, match="network"):
+        open_aerial(address, **told)
+    fetched = open_aerial(address, allow_network=True, **told).patch(here, 30.0, 40)
+    count = len(server.asked)
+    kept = open_aerial(address, **told)
+    assert np.array_equal(kept.patch(here, 30.0, 40).pixels, fetched.pixels)
+    with pytest.raises(AerialError, match="not kept on this machine") as raised:
+        kept.patch((here[0] + 1, here[1]), 30.0, 10)
+    assert "--allow-network" in raised.value.hint
+    assert len(server.asked) == count
+
+
+def test_a_tile_that_broke_off_is_fetched_again(server: Server, tmp_path: Path) -> None:
+    store = TileServer(
+        f"{server.address}/{{z}}/{{x}}/{{y}}.png", (0, ZOOM), cache=tmp_path, first_wait_s=0.01
+    )
+    key = TileKey(*next(iter(tiles())))
+    server.cut_off = 1
+    assert store.read(key) == tiles()[key]
+    assert len(server.asked) == 2
+    server.cut_off = 4
+    with pytest.raises(AerialError, match="broke off after"):
+        store.read(TileKey(*list(tiles())[1]))
 
 
 def test_no_more_than_two_connections(server: Server, tmp_path: Path) -> None:

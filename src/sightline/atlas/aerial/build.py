@@ -12,9 +12,9 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sightline.atlas.aerial.grid import AerialGrid
+from sightline.atlas.aerial.grid import LEAST_STRIDE_M, AerialGrid
 from sightline.atlas.aerial.intake import AerialIntake, PatchRecords
 from sightline.atlas.aerial.sources import is_whole_earth
 from sightline.atlas.build import check_folder, new_card, open_or_create, put_in_order
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 MIN_VALID = 0.9
 """Share of a patch that must be shown, if the caller does not say."""
+
+_POINTS_ACROSS = 16
 
 
 def build_aerial_atlas(
@@ -181,12 +183,28 @@ def _grid(
                 hint="Use a smaller stride.",
                 path=source.location,
             )
+        if _meets(footprint, within, stride_m):
+            raise AerialOutsideError(
+                f"No point of the grid of {stride_m:g} m lies in the region "
+                f"({within.describe()}) and in {source.name!r} ({where}).",
+                hint="Use a smaller stride, or a larger region.",
+                path=source.location,
+            )
         raise AerialOutsideError(
             f"The region ({within.describe()}) lies outside {source.name!r} ({where}).",
             hint="Choose a region that the imagery shows, or leave --within out.",
             path=source.location,
         )
     return grid
+
+
+def _meets(footprint: Region, within: Region, stride_m: float) -> bool:
+    """Whether two regions have ground in common that only a finer grid finds."""
+    side_m = math.sqrt(min(footprint.area_km2, within.area_km2)) * 1000.0
+    finer_m = max(side_m / _POINTS_ACROSS, LEAST_STRIDE_M)
+    return (
+        finer_m < stride_m and next(iter(AerialGrid(finer_m, footprint, within)), None) is not None
+    )
 
 
 def _joined(store: Store, source: AerialSource, patch_m: float, stride_m: float) -> Store:
@@ -213,7 +231,7 @@ def _refuse_another(
     store: Store, source: AerialSource, known: Mapping[str, object], facts: Mapping[str, object]
 ) -> None:
     """A source may move or be renewed; but one that does both is another of the same name."""
-    same_pixels = known["revision"] == facts["revision"] and known["options"] == facts["options"]
+    same_pixels = known["revision"] == facts["revision"] and _shown(known) == _shown(facts)
     if known["location"] == facts["location"]:
         # What is stored would be taken for unchanged, though it is seen in another way now.
         other = known["revision"] == facts["revision"] and not same_pixels
@@ -227,6 +245,11 @@ def _refuse_another(
             hint="Give this one another name (--source-name).",
             path=store.path,
         )
+
+
+def _shown(facts: Mapping[str, Any]) -> dict[str, object]:
+    """The options that pixels depend on: bounds only say where to look for them."""
+    return {key: value for key, value in facts["options"].items() if key != "bounds"}
 
 
 def _refuse_empty(folder: Path, report: BuildReport, min_valid: float) -> None:

@@ -29,7 +29,7 @@ _N = _FLATTENING / (2.0 - _FLATTENING)
 _SQUARED = _FLATTENING * (2.0 - _FLATTENING)
 # Metres of the meridian per radian of rectifying latitude.
 _PER_RADIAN_M = _SEMI_MAJOR_M / (1.0 + _N) * (1.0 + _N**2 / 4.0 + _N**4 / 64.0)
-_LEAST_STRIDE_M, _LARGEST_STRIDE_M = 0.1, 1_000_000.0
+LEAST_STRIDE_M, _LARGEST_STRIDE_M = 0.1, 1_000_000.0
 _POINTS_AT_ONCE, _ROWS_AT_ONCE = 65_536, 4096
 _HAIR = 1e-6
 
@@ -109,9 +109,9 @@ class AerialGrid:
     """
 
     def __init__(self, stride_m: float, *regions: Region) -> None:
-        if not _LEAST_STRIDE_M <= stride_m <= _LARGEST_STRIDE_M:
+        if not LEAST_STRIDE_M <= stride_m <= _LARGEST_STRIDE_M:
             raise UsageError(
-                f"stride_m must be from {_LEAST_STRIDE_M:g} to {_LARGEST_STRIDE_M:g} metres. "
+                f"stride_m must be from {LEAST_STRIDE_M:g} to {_LARGEST_STRIDE_M:g} metres. "
                 f"Got {stride_m!r}.",
                 hint="Half the side of a patch is usual.",
             )

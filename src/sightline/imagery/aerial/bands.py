@@ -82,37 +82,55 @@ def checked_range(value_range: Sequence[float] | None) -> ValueRange | None:
 
 
 def measured_range(file: RasterFile, bands: tuple[int, ...]) -> ValueRange | None:
-    """Return the 2nd and 98th percentile of a file's valid values, of all bands together.
-
-    One range for all bands keeps the colours, and one for the whole file keeps neighbouring
-    patches alike. 8-bit values are taken as they are: None.
-
-    A file with overviews is read through the smallest that serves, another by 64 small windows
-    spread over it, so that no file is read as a whole.
+    """Return the :func:`percentiles` of a file; None for 8-bit values, which are taken as they are.
 
     Raises:
         AerialUnreadableError: The values are no real numbers, or none is valid.
     """
-    facts = file.facts
-    kind = np.dtype(facts.dtype)
-    if kind == np.uint8:
+    if np.dtype(file.facts.dtype) == np.uint8:
         return None
-    if kind.kind not in "iuf":
+    found = percentiles(file, bands)
+    if found is None:
+        raise no_valid_value(file.path)
+    return found
+
+
+def percentiles(file: RasterFile, bands: tuple[int, ...]) -> ValueRange | None:
+    """Return the 2nd and 98th percentile of a file's valid values, of all bands together.
+
+    One range for all bands keeps the colours, and one for the whole file keeps neighbouring
+    patches alike.
+
+    A file with overviews is read through the smallest that serves, another by 64 small windows
+    spread over it, so that no file is read as a whole.
+
+    Returns:
+        Both, or None where no value is valid.
+
+    Raises:
+        AerialUnreadableError: The values are no real numbers.
+    """
+    facts = file.facts
+    if np.dtype(facts.dtype).kind not in "iuf":
         raise AerialUnreadableError(
             f"The values of {file.path!r} are of the type {facts.dtype}, which is no picture.",
             hint="Convert it to 8 or 16 bits.",
             path=file.path,
         )
-    found = [_valid(file, bands, *part) for part in _parts(facts)]
-    values = np.concatenate(found)
+    values = np.concatenate([_valid(file, bands, *part) for part in _parts(facts)])
     if not len(values):
-        raise AerialUnreadableError(
-            f"No valid value was found in {file.path!r}.",
-            hint="Check its nodata value, or declare the range of its values.",
-            path=file.path,
-        )
+        return None
     dark, bright = np.percentile(values, (_DARK, _BRIGHT))
     return float(dark), float(bright if bright > dark else dark + 1.0)
+
+
+def no_valid_value(path: str) -> AerialUnreadableError:
+    """Return the error of imagery whose values nothing can be measured from."""
+    return AerialUnreadableError(
+        f"No valid value was found in {path!r}.",
+        hint="Check its nodata value, or declare the range of its values (--value-range).",
+        path=path,
+    )
 
 
 def _parts(facts: Facts) -> list[tuple[Window, int, int]]:

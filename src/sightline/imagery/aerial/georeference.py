@@ -120,7 +120,8 @@ class Projected:
     @property
     def _is_cylinder(self) -> bool:
         if self.crs.is_geographic:
-            return True
+            # Of a derived one, such as with a rotated pole, meridians are others.
+            return not self.crs.is_derived
         operation = self.crs.coordinate_operation
         method = "" if operation is None else operation.method_name.lower()
         return not any(w in method for w in ("transverse", "oblique")) and any(

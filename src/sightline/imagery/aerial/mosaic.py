@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,8 +16,9 @@ from numpy.typing import ArrayLike
 from sightline.geo.planar import outline_of
 from sightline.geo.region import BoundingBox, MultiPolygon, Region
 from sightline.imagery.aerial.raster_source import About, Described, RasterSource, nothing
+from sightline.imagery.aerial.revision import FileState, Revision, revision_of
 from sightline.imagery.aerial.source import AerialPixels
-from sightline.imagery.aerial.tangent_plane import checked_patch, patch_outline
+from sightline.imagery.aerial.tangent_plane import checked_patch, patch_ring
 
 _MOST_OPEN = 32
 # A seam may leave slivers that no file covers by less than rounding.
@@ -41,10 +43,12 @@ class Mosaic(Described):
         self._lock = threading.Lock()
 
     @property
-    def revision(self) -> tuple[int, int]:
-        """Bytes of all files, and the time of the last change to any."""
-        sizes, times = zip(*(part.revision for part in self.parts), strict=True)
-        return sum(sizes), max(times)
+    def revision(self) -> Revision:
+        """Of all files together."""
+        return revision_of(
+            FileState(os.path.relpath(part.location, self.location), *part.revision)
+            for part in self.parts
+        )
 
     @cached_property
     def footprint(self) -> Region:
@@ -66,7 +70,7 @@ class Mosaic(Described):
         """Return the square around a place; see ``AerialSource``."""
         patch_m, size_px = checked_patch(patch_m, size_px)
         result: AerialPixels | None = None
-        square = outline_of([(patch_outline(latlng, patch_m * _REACH)[:, ::-1], [])])
+        square = outline_of([(patch_ring(latlng, patch_m * _REACH)[:, ::-1], [])])
         for number in np.sort(self._tree.query(square, predicate="intersects")):
             found = self._part(int(number)).patch(latlng, patch_m, size_px)
             if result is None:

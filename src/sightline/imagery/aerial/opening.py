@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from sightline.errors import AerialError, AerialNotFoundError, AerialUnreadableError
 from sightline.geo.region import BoundingBox
-from sightline.imagery.aerial.bands import ValueRange, checked_range, measured_range
+from sightline.imagery.aerial.bands import ValueRange, checked_range, no_valid_value, percentiles
 from sightline.imagery.aerial.file_raster import FileRaster
 from sightline.imagery.aerial.mosaic import Mosaic
 from sightline.imagery.aerial.opening_tiles import (
@@ -22,10 +23,11 @@ from sightline.imagery.aerial.opening_tiles import (
     open_server,
     open_tiles,
 )
-from sightline.imagery.aerial.raster_file import RASTER_SUFFIXES, RasterFile, is_remote
+from sightline.imagery.aerial.raster_file import RASTER_SUFFIXES, RasterFile
 from sightline.imagery.aerial.raster_source import RasterSource
 from sightline.imagery.aerial.source import AerialSource
 from sightline.imagery.aerial.tile_files import TileFolder, is_template
+from sightline.imagery.aerial.tile_server import cache_of
 from sightline.imagery.aerial.wanted import Wanted, about
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -65,7 +67,8 @@ def open_aerial(
         bounds: South, west, north, east of what a server has; by default all of the map.
         attribution: Whom to name; required for a server.
         licence: Under which licence the imagery may be used.
-        allow_network: Whether anything may be fetched. Nothing is without it.
+        allow_network: Whether anything may be fetched. Nothing is without it; tiles that a server
+            sent before are read from where they are kept.
         cache: Folder for tiles that a server sent.
         name: A short name; by default that of the file or folder.
 
@@ -105,6 +108,11 @@ def open_aerial(
             hint="Give a GeoTIFF, a folder, tiles with {z}/{x}/{y}, MBTiles or PMTiles.",
             path=text,
         )
+    if not path.is_file():
+        # A pipe would keep us waiting for ever.
+        raise AerialUnreadableError(
+            f"{text!r} is no regular file.", hint="Name files, or a folder of them.", path=text
+        )
     suffix = path.suffix.lower()
     if suffix == ".mbtiles":
         return open_mbtiles(path.resolve(), wanted)
@@ -114,14 +122,17 @@ def open_aerial(
 
 
 def _file(path: str, wanted: Wanted) -> RasterSource:
-    file = RasterFile(path, allow_network=wanted.allow_network)
+    return _source(RasterFile(path, allow_network=wanted.allow_network), wanted)
+
+
+def _source(file: RasterFile, wanted: Wanted) -> RasterSource:
     raster = FileRaster(file, bands=wanted.bands, value_range=wanted.value_range, crs=wanted.crs)
     options = {
         "bands": list(raster.bands) if raster.bands_by == "declared" else None,
         "value_range": None if raster.value_range is None else list(raster.value_range),
         "crs": wanted.crs,
     }
-    return RasterSource(raster, about(path, wanted, options, _state(path)))
+    return RasterSource(raster, about(file.path, wanted, options, file.revision()))
 
 
 def _folder(folder: Path, wanted: Wanted) -> AerialSource:
@@ -136,10 +147,18 @@ def _folder(folder: Path, wanted: Wanted) -> AerialSource:
             "z/x/y; photos belong to --photos.",
             path=folder,
         )
-    value_range = wanted.value_range or _shared_range(paths, wanted)
-    shared = replace(wanted, value_range=value_range, name=None)
     with ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="sightline-aerial") as pool:
-        parts = list(pool.map(lambda path: _closed(_file(path, shared)), paths))
+        files = list(pool.map(partial(_looked_at, wanted=wanted), paths))
+        deep = [file for file in files if file.facts.dtype != "uint8"]
+        value_range = wanted.value_range or _shared_range(deep, wanted)
+
+        def part(file: RasterFile) -> RasterSource:
+            # Among deeper files, 8 bits are shades already, and the range is that of the others.
+            shades = file.facts.dtype == "uint8" and bool(deep)
+            own = replace(wanted, value_range=None if shades else value_range, name=None)
+            return _closed(_source(file, own))
+
+        parts = list(pool.map(part, files))
     options = {
         "bands": None if wanted.bands is None else list(wanted.bands),
         "value_range": None if value_range is None else list(value_range),
@@ -148,29 +167,34 @@ def _folder(folder: Path, wanted: Wanted) -> AerialSource:
     return Mosaic(parts, about(str(folder), wanted, options))
 
 
+def _looked_at(path: str, wanted: Wanted) -> RasterFile:
+    """Open a file and close it again: a folder may hold more than can be open at once."""
+    file = RasterFile(path, allow_network=wanted.allow_network)
+    file.close()
+    return file
+
+
 def _closed(part: RasterSource) -> RasterSource:
-    """Close a file that was only looked at: a folder may hold more than can be open at once."""
     _ = part.native_metres_per_pixel
     part.close()
     return part
 
 
-def _shared_range(paths: list[str], wanted: Wanted) -> ValueRange | None:
+def _shared_range(files: list[RasterFile], wanted: Wanted) -> ValueRange | None:
     """One range for all files that are not 8-bit, or their seams would show."""
-    chosen = [
-        paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, _MOST_MEASURED).astype(int))
-    ]
-    ranges = []
-    for path in chosen:
-        file = RasterFile(path, allow_network=wanted.allow_network)
-        raster = FileRaster(file, bands=wanted.bands, value_range=(0.0, 1.0), crs=wanted.crs)
-        measured = measured_range(file, raster.bands)
-        file.close()
-        if measured is not None:
-            ranges.append(measured)
-    if not ranges:
+    if not files:
         return None
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
+    chosen = np.unique(np.linspace(0, len(files) - 1, _MOST_MEASURED).astype(int))
+    ranges = []
+    for file in (files[i] for i in chosen):
+        raster = FileRaster(file, bands=wanted.bands, value_range=(0.0, 1.0), crs=wanted.crs)
+        ranges.append(percentiles(file, raster.bands))
+        file.close()
+    # Files without any valid value are usual at the rim of a survey.
+    measured = [found for found in ranges if found is not None]
+    if not measured:
+        raise no_valid_value(files[0].path)
+    return min(low for low, _ in measured), max(high for _, high in measured)
 
 
 def _is_raster(path: Path) -> bool:
@@ -182,17 +206,11 @@ def _is_raster(path: Path) -> bool:
 
 
 def _remote(address: str, wanted: Wanted) -> RasterSource:
-    if not wanted.allow_network:
+    kept = is_template(address) and cache_of(address, wanted.cache).is_dir()
+    if not wanted.allow_network and not kept:
         raise AerialError(
             f"{address} lies on the network, which is not read without being told.",
             hint="Allow it (--allow-network), or download the imagery first.",
             path=address,
         )
     return open_server(address, wanted) if is_template(address) else _file(address, wanted)
-
-
-def _state(path: str) -> tuple[int, int]:
-    if is_remote(path):
-        return 0, 0
-    status = Path(path).stat()
-    return status.st_size, status.st_mtime_ns

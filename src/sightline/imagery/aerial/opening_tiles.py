@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +24,11 @@ _USUAL_PX = 256
 
 
 def open_server(address: str, wanted: Wanted) -> RasterSource:
-    """Open tiles behind an address; the network was allowed.
+    """Open tiles behind an address: the network was allowed, or some of them are kept.
 
     Raises:
         UsageError: No attribution or no zoom level was told.
-        AerialError: The server cannot be reached.
+        AerialError: The server cannot be reached, or may not be asked.
     """
     if wanted.attribution is None:
         raise UsageError(
@@ -38,7 +39,12 @@ def open_server(address: str, wanted: Wanted) -> RasterSource:
         raise UsageError(
             f"The zoom level of {address} must be told.", hint="Give --zoom, such as --zoom 18."
         )
-    store = TileServer(address, (0, _checked_zoom(wanted.zoom)), cache=wanted.cache)
+    store = TileServer(
+        address,
+        (0, _checked_zoom(wanted.zoom)),
+        cache=wanted.cache,
+        allow_network=wanted.allow_network,
+    )
     box = wanted.bounds or BoundingBox(-85.0, -180.0, 85.0, 180.0)
     px = _width(store, _key_of(box, wanted.zoom))
     return _tiles(store, wanted, _outline_of_box(box, address), wanted.zoom, px)
@@ -90,7 +96,8 @@ def open_pmtiles(path: Path, wanted: Wanted) -> RasterSource:
         wanted = replace(wanted, attribution=_plain(str(said)))
     zoom = _available(store, wanted.zoom)
     box = wanted.bounds or store.bounds
-    px = _width(store, _key_of(box, zoom))
+    key, data = store.first()
+    px = len(decode_tile(data, key, store.location))
     return _tiles(store, wanted, _outline_of_box(box, path.name), zoom, px)
 
 
@@ -107,9 +114,13 @@ def _tiles(
 
 
 def _width(store: TileStore, key: TileKey) -> int:
-    """Side of a store's tiles in pixels, by one of them."""
-    data = store.read(key)
-    return _USUAL_PX if data is None else len(decode_tile(data, key, store.location))
+    """Side of a store's tiles in pixels, by one of them or of the coarser ones over it."""
+    while key.z >= store.zooms[0]:
+        data = store.read(key)
+        if data is not None:
+            return len(decode_tile(data, key, store.location))
+        key = TileKey(key.z - 1, key.x // 2, key.y // 2)
+    return _USUAL_PX
 
 
 def _key_of(box: BoundingBox, zoom: int) -> TileKey:
@@ -153,4 +164,4 @@ def _outline_of_box(box: BoundingBox, name: str) -> MultiPolygon:
 
 def _plain(text: str) -> str:
     """Attributions are written as HTML by custom; names and years are what remains."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", text)).strip()
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", text))).strip()

@@ -74,14 +74,30 @@ class PMTiles:
 
     def read(self, key: TileKey) -> bytes | None:
         """Return a tile's file."""
+        found: bytes | None = self._asked(lambda reader: self._unpacked(reader.get(*key)))
+        return found
+
+    def first(self) -> tuple[TileKey, bytes]:
+        """Return the first tile of the archive; raises AerialUnreadableError if it has none."""
+
+        def get(reader: Any) -> tuple[TileKey, bytes | None] | None:
+            from pmtiles.reader import all_tiles
+
+            listed: Any = all_tiles  # it is not typed
+            for key, data in listed(reader.get_bytes):
+                return TileKey(*key), self._unpacked(data)
+            return None
+
+        found: tuple[TileKey, bytes] | None = self._asked(get)
+        if found is None:
+            raise AerialUnreadableError(
+                f"{self.location!r} holds no tile.", hint="Make it anew.", path=self.location
+            )
+        return found
+
+    def _unpacked(self, data: bytes | None) -> bytes | None:
         packed = self._header["tile_compression"].name == "GZIP"
-
-        def get(reader: Any) -> bytes | None:
-            found: bytes | None = reader.get(*key)
-            return gzip.decompress(found) if packed and found else found
-
-        tile: bytes | None = self._asked(get)
-        return tile
+        return gzip.decompress(data) if packed and data else data
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""

@@ -1,16 +1,15 @@
 """The only door to rasterio: what a raster file says of itself, and windows of its values.
 
-GDAL would also open services on the network and files that name them. Here the format is taken
-from a file's first bytes, and nothing is fetched that the caller did not allow.
+The format is told beforehand (:mod:`.raster_format`): GDAL would guess, and fetch what it was not
+asked for.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,9 @@ from sightline.errors import (
     DependencyError,
 )
 from sightline.imagery.aerial.georeference import Affine
+from sightline.imagery.aerial.raster_format import driver_of, is_remote, refuse_remote
 from sightline.imagery.aerial.raster_source import Window
+from sightline.imagery.aerial.revision import FileState, Revision, revision_of
 from sightline.imagery.quiet import decoder_warnings_silenced
 from sightline.version import __version__
 
@@ -34,16 +35,6 @@ RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".gtif", ".cog", ".jp2", ".img", "
 
 USER_AGENT = f"sightline/{__version__}"
 """What servers are told."""
-
-_HEAD_BYTES = 1 << 16
-_REMOTE = re.compile(rb"/vsi(curl|s3|gs|az|adls|oss|swift|webhdfs)|https?://|ftp://", re.IGNORECASE)
-_FORMATS = (
-    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "GTiff"),
-    ((b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"), "JP2OpenJPEG"),
-    ((b"EHFA_HEADER_TAG",), "HFA"),
-    ((b"\x89PNG\r\n\x1a\n",), "PNG"),
-    ((b"\xff\xd8\xff",), "JPEG"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +55,7 @@ class Facts:
         palette: (256, 3) colours of the first band's values, or None.
         masked: Whether anything says which pixels are valid.
         overviews: Whether it holds smaller copies of itself.
+        files: The file, and those that belong to it: world file, mask, overviews, what it names.
     """
 
     width: int
@@ -79,6 +71,7 @@ class Facts:
     palette: NDArray[np.uint8] | None
     masked: bool
     overviews: bool
+    files: tuple[str, ...]
 
 
 class RasterFile:
@@ -87,6 +80,7 @@ class RasterFile:
     Args:
         path: The file, or an ``https`` address.
         allow_network: Whether it may be read, or may name what is to be read, from elsewhere.
+        parts: Whether to look into what a virtual raster names, before anything is fetched.
 
     Raises:
         AerialNotFoundError: No such file, or it may not be read.
@@ -95,13 +89,16 @@ class RasterFile:
         DependencyError: rasterio is not installed.
     """
 
-    def __init__(self, path: str, *, allow_network: bool = False) -> None:
+    def __init__(self, path: str, *, allow_network: bool = False, parts: bool = True) -> None:
         self.path = path
-        self._driver = _driver(path, allow_network=allow_network)
+        self._driver = driver_of(path, allow_network=allow_network)
+        self._allow_network = allow_network
         self._idle: list[Any] = []
         self._lock = threading.Lock()
         with self._borrowed() as dataset:
             self.facts = _facts(dataset)
+        if self._driver == "VRT" and parts and not allow_network:
+            _refuse_remote_parts(path, self.facts.files)
 
     def values(
         self, bands: tuple[int, ...], window: Window, columns: int, rows: int
@@ -126,6 +123,13 @@ class RasterFile:
             )
             return np.asarray(mask >= 128)
 
+    def revision(self) -> Revision:
+        """Size and time of the file; with others that belong to it, of them all."""
+        if is_remote(self.path):
+            return 0, 0
+        first, *others = _states(self.path, self.facts.files)
+        return revision_of([first, *others]) if others else (first.size_bytes, first.mtime_ns)
+
     def close(self) -> None:
         """Close the handles that nobody reads from."""
         with self._lock:
@@ -141,8 +145,7 @@ class RasterFile:
         try:
             with _network(rasterio) if is_remote(self.path) else nullcontext():
                 if dataset is None:
-                    with decoder_warnings_silenced():
-                        dataset = rasterio.open(self.path, driver=self._driver)
+                    dataset = self._opened(rasterio)
                 yield dataset
         except rasterio.errors.RasterioError as cause:
             reason = str(cause.__cause__ or cause).strip() or "no reason given"
@@ -155,6 +158,18 @@ class RasterFile:
             if dataset is not None:
                 with self._lock:
                     self._idle.append(dataset)
+
+    def _opened(self, rasterio: Any) -> Any:
+        with decoder_warnings_silenced():
+            dataset = rasterio.open(self.path, driver=self._driver)
+        if not self._allow_network:
+            # Overviews may lie elsewhere, and are looked for with the first question.
+            try:
+                refuse_remote(str(dataset.tags(ns="OVERVIEWS")), self.path)
+            except AerialError:
+                dataset.close()
+                raise
+        return dataset
 
 
 def _rasterio() -> Any:
@@ -171,11 +186,6 @@ def _rasterio() -> Any:
     return rasterio
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path lies on the network, in GDAL's words or as an address."""
-    return path.startswith("/vsi") or "://" in path
-
-
 def _network(rasterio: Any) -> Any:
     """GDAL's manners on the network: patience, but not for ever, and no guessing of other files."""
     return rasterio.Env(
@@ -187,42 +197,31 @@ def _network(rasterio: Any) -> Any:
     )
 
 
-def _driver(path: str, *, allow_network: bool) -> str:
-    """GDAL's name of a file's format, by its first bytes."""
-    if is_remote(path):
-        if not allow_network:
-            raise AerialError(
-                f"{path!r} lies on the network, which is not read without being told.",
-                hint="Allow it (--allow-network), or download the file first.",
-                path=path,
-            )
-        return "GTiff"
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError as cause:
-        raise AerialNotFoundError(
-            f"{path!r} cannot be read: {cause.strerror or cause}.",
-            hint="Check the path and the rights to read it.",
-            path=path,
-        ) from cause
-    for magics, driver in _FORMATS:
-        if head.startswith(magics):
-            return driver
-    if head.lstrip()[:11] == b"<VRTDataset":
-        if not allow_network and _REMOTE.search(Path(path).read_bytes()):
-            raise AerialError(
-                f"{path!r} names imagery on the network, which is not read without being told.",
-                hint="Allow it (--allow-network), or download what it names.",
-                path=path,
-            )
-        return "VRT"
-    raise AerialUnreadableError(
-        f"{os.path.basename(path)!r} is no raster that is read: TIFF, JPEG 2000, VRT, Imagine, "  # noqa: PTH119
-        "or PNG and JPEG with a world file.",
-        hint="Convert it to a GeoTIFF, for example with gdal_translate.",
-        path=path,
-    )
+def _refuse_remote_parts(path: str, files: tuple[str, ...]) -> None:
+    """Look into all rasters that a virtual one names, which may be virtual again."""
+    waiting, seen = [*files], {Path(path).resolve()}
+    while waiting:
+        named = Path(waiting.pop()).resolve()
+        if named in seen:
+            continue
+        seen.add(named)
+        # What is read otherwise, or not at all, is for GDAL to say.
+        with suppress(AerialNotFoundError, AerialUnreadableError):
+            part = RasterFile(str(named), parts=False)
+            part.close()
+            waiting += part.facts.files
+
+
+def _states(path: str, files: tuple[str, ...]) -> Iterator[FileState]:
+    """Of a file, and then of the others that there are, by their names as seen from it."""
+    main = Path(path).resolve()
+    for other in (main, *sorted({Path(f).resolve() for f in files} - {main})):
+        try:
+            status = other.stat()
+        except OSError:
+            continue
+        name = os.path.relpath(other, main.parent)
+        yield FileState(name, status.st_size, status.st_mtime_ns)
 
 
 def _facts(dataset: Any) -> Facts:
@@ -249,6 +248,7 @@ def _facts(dataset: Any) -> Facts:
         palette=palette,
         masked=any(flags != [enums.MaskFlags.all_valid] for flags in dataset.mask_flag_enums),
         overviews=bool(dataset.count and dataset.overviews(1)),
+        files=tuple(dataset.files),
     )
 
 

@@ -259,18 +259,16 @@ class RasterSource(Described):
             )
         bordered = np.zeros((rows + 2, columns + 2, 4), np.float32)
         canvas = bordered[1:-1, 1:-1]
-        whole = width // int(step[0])
-        for number in (0,) if turn is None else (-1, 0, 1):
-            shift = 0 if turn is None else round(number * turn / step[0])
-            start, stop = max(first[0], shift), min(last[0], shift + whole)
+        across = int(step[0])
+        for begin in (0.0,) if turn is None else (-turn, 0.0, turn):
+            # Columns belong to the turn in which their middles lie: none is left out at the seam.
+            start = max(first[0], math.ceil(begin / across - 0.5))
+            stop = min(last[0], math.ceil((begin + width) / across - 0.5), start + width // across)
             if start >= stop:
                 continue
-            window = Window(
-                int((start - shift) * step[0]),
-                int(first[1] * step[1]),
-                int((stop - start) * step[0]),
-                int(rows * step[1]),
-            )
+            wide = int(stop - start) * across
+            left = int(min(max(round(start * across - begin), 0), width - wide))
+            window = Window(left, int(first[1] * step[1]), wide, int(rows * step[1]))
             piece = self.raster.read(window, int(stop - start), rows)
             _paste(canvas[:, start - first[0] : stop - first[0]], piece)
         return (bordered if canvas[..., 3].any() else None), corner

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from sightline.imagery.aerial.tile_files import TileFolder, is_template
+from sightline.imagery.aerial.tile_files import TileFolder, fill_template, is_template
+from sightline.imagery.aerial.tile_pyramid import TileKey
 from sightline.imagery.formats import PHOTO_SUFFIXES
 from sightline.imagery.quiet import decoder_warnings_silenced
 
@@ -39,7 +40,8 @@ def aerial_words(path: str | os.PathLike[str]) -> str | None:
 
 def _folder_words(folder: Path) -> str | None:
     try:
-        if TileFolder.of_folder(folder) is not None:
+        tiles = TileFolder.of_folder(folder)
+        if tiles is not None and _is_square(tiles):
             return "a folder of tiles"
         files = islice((p for p in folder.rglob("*") if p.is_file()), _LOOKED_AT)
         pictures = [p for p in files if p.suffix.lower() in PHOTO_SUFFIXES | set(_ARCHIVES)]
@@ -51,6 +53,18 @@ def _folder_words(folder: Path) -> str | None:
         if first.suffix.lower() in _ARCHIVES or _is_georeferenced(first):
             return "a folder of georeferenced rasters"
     return None
+
+
+def _is_square(tiles: TileFolder) -> bool:
+    """Whether the first tile is one, or a photo of a folder that is named like a zoom level."""
+    zoom, _ = tiles.zooms
+    column, row = (int(n) for n in tiles.tiles(zoom)[0])
+    path = fill_template(tiles.location, TileKey(zoom, column, row))
+    try:
+        with decoder_warnings_silenced(), Image.open(path) as image:
+            return image.width == image.height
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def _is_georeferenced(path: Path) -> bool:

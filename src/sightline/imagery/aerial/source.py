@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sightline.geo.region import BoundingBox, Region
+from sightline.imagery.aerial.revision import Revision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +78,8 @@ class AerialSource(Protocol):
         ...
 
     @property
-    def revision(self) -> tuple[int, int]:
-        """Bytes, and time of the last change in nanoseconds: both unchanged, pixels unchanged."""
+    def revision(self) -> Revision:
+        """Bytes, and the time of the last change or a hash of many: both unchanged, as it was."""
         ...
 
     def patch(self, latlng: ArrayLike, patch_m: float, size_px: int) -> AerialPixels:

@@ -11,6 +11,7 @@ from sightline.geo.coordinates import FloatArray, as_coordinates, normalise_long
 LARGEST_M = 200_000.0
 """Largest side of a patch; in its corners the plane is then off the ground by 0.02 %."""
 
+_RING_POINTS = 8
 _SEMI_MAJOR_M = 6_378_137.0
 _FLATTENING = 1.0 / 298.257223563
 _SQUARED = _FLATTENING * (2.0 - _FLATTENING)
@@ -80,3 +81,15 @@ def patch_outline(latlng: ArrayLike, patch_m: float) -> FloatArray:
     half = patch_m / 2.0
     corners = np.array([[-half, half], [half, half], [half, -half], [-half, -half]])
     return TangentPlane(latlng).to_latlng(corners)
+
+
+def patch_ring(latlng: ArrayLike, patch_m: float) -> FloatArray:
+    """Return points along the border of a patch ``(32, 2)``, for maps on which it is curved.
+
+    Between its corners alone, the northern border of 200 km at 70° north lies 2 km off.
+    """
+    corners = np.array([[-1.0, 1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
+    along = np.arange(_RING_POINTS) / _RING_POINTS
+    edges = np.roll(corners, -1, axis=0) - corners
+    border = (corners[:, None] + along[:, None] * edges[:, None]).reshape(-1, 2)
+    return TangentPlane(latlng).to_latlng(border * (patch_m / 2.0))

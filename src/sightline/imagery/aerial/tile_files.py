@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import threading
@@ -18,11 +19,14 @@ from numpy.typing import NDArray
 from sightline.errors import AerialError, AerialUnreadableError
 from sightline.geo.planar import outline_of_spans
 from sightline.geo.region import MultiPolygon
+from sightline.imagery.aerial.revision import FileState, Revision, revision_of
 from sightline.imagery.aerial.tile_pyramid import TileKey
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _PLACEHOLDERS = re.compile(r"\{(z|x|y|-y)\}")
 _DEEPEST = 24
+# As templates write it: 05 is a month, no column.
+_NUMBER = "0|[1-9][0-9]{0,8}"
 
 Tiles = NDArray[np.int64]
 """Tiles of one zoom level, columns and rows ``(n, 2)``."""
@@ -62,13 +66,17 @@ class TileFolder:
     Args:
         template: Such as ``tiles/{z}/{x}/{y}.png``.
 
+    Attributes:
+        location: The path.
+        revision: Of all tiles as they were when they were opened.
+
     Raises:
         AerialUnreadableError: No file has such a name.
     """
 
     def __init__(self, template: str) -> None:
         self.location = template
-        self._found = _scan(template)
+        self._found, self.revision = _scan(template)
         if not self._found:
             raise AerialUnreadableError(
                 f"There is no tile {template!r}.",
@@ -79,10 +87,11 @@ class TileFolder:
     @classmethod
     def of_folder(cls, folder: Path) -> TileFolder | None:
         """Return the tiles of a folder of folders of numbers, or None if it is none."""
-        for z in sorted(p for p in folder.iterdir() if p.name.isdigit() and p.is_dir()):
-            for x in sorted(p for p in z.iterdir() if p.name.isdigit() and p.is_dir()):
-                for y in sorted(x.iterdir()):
-                    if y.stem.isdigit() and y.suffix.lower() in _SUFFIXES:
+        for z in _numbered(folder):
+            for x in _numbered(z):
+                for y in _numbered(x, _SUFFIXES):
+                    # Folders of years, months and days hold photos.
+                    if _key({"z": int(z.name), "x": int(x.name), "y": int(y.stem)}) is not None:
                         return cls(f"{folder}/{{z}}/{{x}}/{{y}}{y.suffix}")
         return None
 
@@ -94,11 +103,6 @@ class TileFolder:
     def tiles(self, zoom: int) -> Tiles:
         """Return the tiles of a level ``(n, 2)``."""
         return np.array(self._found.get(zoom, ()), np.int64).reshape(-1, 2)
-
-    @property
-    def revision(self) -> tuple[int, int]:
-        """How many tiles there are; their times are not looked at."""
-        return sum(len(tiles) for tiles in self._found.values()), 0
 
     def read(self, key: TileKey) -> bytes | None:
         """Return a tile's file."""
@@ -118,36 +122,71 @@ class TileFolder:
         """Do nothing: every tile is its own file."""
 
 
-def _scan(template: str) -> dict[int, list[tuple[int, int]]]:
-    """Columns and rows of all tiles by zoom."""
+def _numbered(folder: Path, endings: tuple[str, ...] = ("",)) -> list[Path]:
+    """What is named by a number and one of the endings, in the order of the names."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        p for p in folder.iterdir() if re.fullmatch(_NUMBER, p.stem) and p.suffix.lower() in endings
+    )
+
+
+def _scan(template: str) -> tuple[dict[int, list[tuple[int, int]]], Revision]:
+    """Columns and rows of all tiles by zoom, and what tells whether any was changed."""
     parts = Path(template).parts
     fixed = next(i for i, part in enumerate(parts) if _PLACEHOLDERS.search(part))
     root = Path(*parts[:fixed]) if fixed else Path()
     found: dict[int, list[tuple[int, int]]] = {}
-    for values in _walk(root, parts[fixed:], {}):
-        z = values["z"]
-        y = values["y"] if "y" in values else (1 << z) - 1 - values["-y"]
-        if z <= _DEEPEST and 0 <= values["x"] < 1 << z and 0 <= y < 1 << z:
-            found.setdefault(z, []).append((values["x"], y))
-    return {z: sorted(tiles) for z, tiles in found.items()}
+
+    def states() -> Iterator[FileState]:
+        for key, entry in _walk(root, parts[fixed:], {}):
+            status = _stat(entry)
+            if status is not None:
+                found.setdefault(key.z, []).append((key.x, key.y))
+                name = f"{key.z}/{key.x}/{key.y}"
+                yield FileState(name, status.st_size, status.st_mtime_ns)
+
+    revision = revision_of(states())
+    return {z: sorted(tiles) for z, tiles in found.items()}, revision
 
 
-def _walk(folder: Path, parts: tuple[str, ...], known: dict[str, int]) -> Iterator[dict[str, int]]:
-    if not parts:
-        yield known
-        return
+def _walk(
+    folder: Path, parts: tuple[str, ...], known: dict[str, int]
+) -> Iterator[tuple[TileKey, os.DirEntry[str]]]:
+    """The files that are named as tiles, in the order of their names."""
     names = [m.group(1) for m in _PLACEHOLDERS.finditer(parts[0])]
     pieces = [re.escape(piece) for piece in _PLACEHOLDERS.split(parts[0])[::2]]
-    pattern = re.compile(r"(\d{1,9})".join(pieces))
+    pattern = re.compile(f"({_NUMBER})".join(pieces))
     try:
-        entries = sorted(p.name for p in folder.iterdir())
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
-        match = pattern.fullmatch(entry)
-        if match:
-            values = dict(zip(names, map(int, match.groups()), strict=True))
-            yield from _walk(folder / entry, parts[1:], known | values)
+        match = pattern.fullmatch(entry.name)
+        if match is None:
+            continue
+        values = known | dict(zip(names, map(int, match.groups()), strict=True))
+        if len(parts) > 1:
+            yield from _walk(folder / entry.name, parts[1:], values)
+        elif (key := _key(values)) is not None:
+            yield key, entry
+
+
+def _key(values: dict[str, int]) -> TileKey | None:
+    """The tile of a path's numbers, if there is such a tile."""
+    z, x = values["z"], values["x"]
+    if z > _DEEPEST:
+        return None
+    y = values["y"] if "y" in values else (1 << z) - 1 - values["-y"]
+    return TileKey(z, x, y) if 0 <= x < 1 << z and 0 <= y < 1 << z else None
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat()
+    except OSError:  # it was taken away meanwhile
+        return None
 
 
 class MBTiles:
@@ -175,7 +214,8 @@ class MBTiles:
     @cached_property
     def zooms(self) -> tuple[int, int]:
         """The coarsest and finest level that has a tile."""
-        ((low, high),) = self._rows("SELECT min(zoom_level), max(zoom_level) FROM tiles")
+        query = "SELECT min(zoom_level), max(zoom_level) FROM tiles WHERE zoom_level <= ?"
+        ((low, high),) = self._rows(query, (_DEEPEST,))
         if low is None:
             raise AerialUnreadableError(
                 f"{self.location!r} holds no tile.", hint="Make it anew.", path=self.location
@@ -187,7 +227,7 @@ class MBTiles:
         query = "SELECT tile_column, tile_row FROM tiles WHERE zoom_level = ?"
         found = np.array(list(self._rows(query, (zoom,))), np.int64).reshape(-1, 2)
         found[:, 1] = (1 << zoom) - 1 - found[:, 1]
-        return found
+        return found[((found >= 0) & (found < 1 << zoom)).all(axis=1)]
 
     @property
     def revision(self) -> tuple[int, int]:

@@ -121,10 +121,11 @@
     const rings = data.circles.flatMap((circle) => circle.rings.flat()).map(([lat, lon]) => [clamp(lat, limit), data.lon + clamp(lon - data.lon, 170)]);
     const exif = data.exif ? [at(data.exif)] : [];
     const all = data.matches.map(at);
+    const corners = (squares) => squares.flat().map(at);
     const around = (points) => L.latLngBounds([centre, ...points]);
     return {
-      evidence: around([...rings, ...all.slice(0, 1), ...exif]),
-      matches: around([...all, ...exif]),
+      evidence: around([...rings, ...all.slice(0, 1), ...corners(data.squares.slice(0, 1)), ...exif]),
+      matches: around([...all, ...corners(data.squares), ...exif]),
       world: L.latLngBounds([[-58, data.lon - 170], [75, data.lon + 170]]),
     };
   }
@@ -155,6 +156,12 @@
     const mark = ([lat, lon], className, size, tip) =>
       L.marker([lat, near(lon, data.lon)], { icon: L.divIcon({ className, iconSize: [size, size] }), alt: tip, zIndexOffset: -1000 })
         .bindTooltip(tip, { direction: "top", offset: [0, -size / 2] }).addTo(map);
+    // The best last, on top.
+    const squares = data.squares.map((ring, index) =>
+      L.polygon(ring, { color: style("--match"), weight: index ? 1 : 2, fillOpacity: 0.05, className: "patch" })
+        .bindTooltip(`Match ${index + 1}: the patch`, { sticky: true })
+        .on("click", () => (index < data.shown ? choose(article, index + 1, live) : null)));
+    [...squares].reverse().forEach((square) => square.addTo(map));
     const pins = [];
     data.matches.forEach(([lat, lon], index) => {
       const rank = index + 1;
@@ -178,6 +185,10 @@
     const live = {
       fit,
       mark(rank) {
+        squares.forEach((square, index) => {
+          square.getElement().classList.toggle("chosen", index + 1 === rank);
+          if (index + 1 === rank) square.bringToFront();
+        });
         pins.forEach((pin, index) => {
           const chosen = index + 1 === rank;
           pin.getElement().classList.toggle("chosen", chosen);

@@ -1,8 +1,8 @@
-"""Which figures an evaluation has."""
+"""Which figures an evaluation has, and figures as files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -70,9 +70,31 @@ def save_figures(
         OutputError: A file cannot be written.
         UsageError: There is no such format.
     """
-    drawn = [(figure.name, render(figure, format)) for figure in evaluation_figures(documents)]
+    return write_figures(evaluation_figures(documents), folder, format)
+
+
+def write_figures(
+    figures: Iterable[EvaluationFigure],
+    folder: str | PathLike[str],
+    format: str = "svg",  # noqa: A002
+) -> list[Path]:
+    """Draw figures, each into a file that is called like it.
+
+    Args:
+        figures: With different names.
+        folder: Made where it is missing.
+        format: ``svg``, ``pdf`` or ``png``.
+
+    Returns:
+        The files.
+
+    Raises:
+        DependencyError: matplotlib is not installed.
+        OutputError: A file cannot be written.
+        UsageError: There is no such format.
+    """
+    drawn = [(f"{figure.name}.{format}", render(figure, format)) for figure in figures]
     make_folder(Path(folder))
-    paths = [Path(folder) / f"{name}.{format}" for name, _ in drawn]
-    for path, (_, data) in zip(paths, drawn, strict=True):
-        write_bytes(path, data)
-    return paths
+    for name, data in drawn:
+        write_bytes(Path(folder) / name, data)
+    return [Path(folder) / name for name, _ in drawn]

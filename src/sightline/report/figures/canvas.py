@@ -153,7 +153,7 @@ def outline_patch(
 
 @contextmanager
 def _drawing() -> Iterator[None]:
-    mpl = _matplotlib()
+    mpl = require_matplotlib()
     with _settings_in_use, mpl.rc_context(), warnings.catch_warnings():
         # A name in a script that the font lacks is right in an SVG, and boxes elsewhere.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
@@ -168,7 +168,8 @@ def _sheet(size_inches: tuple[float, float]) -> Figure:
     return Figure(figsize=size_inches, layout="constrained")
 
 
-def _matplotlib() -> Any:
+def require_matplotlib() -> Any:
+    """Return the package, or raise a DependencyError: before long work, not after it."""
     try:
         import matplotlib as mpl
     except ImportError as cause:

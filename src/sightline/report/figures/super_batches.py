@@ -50,7 +50,7 @@ class Clusters:
 
     Attributes:
         numbers: int64 (n,), the cluster of each pair.
-        coordinates: float64 (n, 2), degrees.
+        coordinates: float64 (n, 2), degrees; NaN where the place is unknown.
         plane: Their embeddings on a plane.
         examples: Per cluster, in ascending order, ids of patches to be shown; empty if none.
     """
@@ -64,8 +64,9 @@ class Clusters:
 def read_clusters(path: str | os.PathLike[str]) -> Clusters:
     """Read a Parquet file of clusters.
 
-    Columns: ``cluster``, ``lat``, ``lon``, and either ``pc1`` and ``pc2`` or ``embedding`` (lists
-    of one length); ``patch_id`` and ``example`` (true for those to be shown) if there are any.
+    Columns: ``cluster``, ``lat``, ``lon`` (both NaN where the place is unknown), and either
+    ``pc1`` and ``pc2`` or ``embedding`` (lists of one length); ``patch_id`` and ``example`` (true
+    for those to be shown) if there are any.
 
     Raises:
         TableError: The file cannot be read, is empty, lacks a column, or has one of another kind
@@ -90,26 +91,21 @@ def read_clusters(path: str | os.PathLike[str]) -> Clusters:
     numbers = _numbers(file, table, "cluster")
     if numbers.dtype.kind not in "iu" or numbers.min() < 0:
         raise _unfit(file, "must be numbered with whole numbers from 0 in the column 'cluster'")
-    coordinates = check_lines(
-        partial(as_coordinates, name="place"),
-        np.column_stack([_numbers(file, table, name) for name in ("lat", "lon")]),
-        range(1, table.num_rows + 1),
-        file,
-    )
     numbers = numbers.astype(np.int64)
-    return Clusters(numbers, coordinates, _plane(file, table), _examples(table, numbers))
+    return Clusters(numbers, _places(file, table), _plane(file, table), _examples(table, numbers))
 
 
 def super_batch_figures(
     clusters: Clusters, picture_of: Callable[[str], Picture] | None = None
 ) -> list[EvaluationFigure]:
-    """Return the map, the plane and (where pictures can be had) samples of clusters.
+    """Return the map (where places are known), the plane and (with pictures) samples of clusters.
 
     Args:
         clusters: From :func:`read_clusters`.
         picture_of: From the id of a patch to its picture.
     """
-    found = [_map_figure(clusters), cluster_plane_figure(clusters.plane, clusters.numbers)]
+    found = [_map_figure(clusters)] if _located(clusters).any() else []
+    found.append(cluster_plane_figure(clusters.plane, clusters.numbers))
     if picture_of is not None and any(clusters.examples):
         found.append(_samples_figure(clusters, picture_of))
     return found
@@ -118,8 +114,10 @@ def super_batch_figures(
 def _map_figure(clusters: Clusters) -> EvaluationFigure:
     numbers = np.unique(clusters.numbers)
     names = [cluster_name(clusters.numbers, int(number)) for number in numbers]
-    shown = min(len(clusters.numbers), SHOWN_AT_MOST)
-    some = f" {shown:,} of {len(clusters.numbers):,} pairs are drawn, taken evenly."
+    located = int(_located(clusters).sum())
+    shown = min(located, SHOWN_AT_MOST)
+    some = f" {shown:,} of {len(clusters.numbers):,} pairs are drawn"
+    some += ", taken evenly." if shown < located else "; the others have no place."
     return EvaluationFigure(
         name="cluster-map",
         title="Where the clusters of the super-batches lie",
@@ -135,12 +133,13 @@ def _map_figure(clusters: Clusters) -> EvaluationFigure:
 
 def _draw_map(clusters: Clusters, names: Sequence[str], figure: Figure) -> None:
     axes = figure.add_subplot()
-    projection = fitting_projection(clusters.coordinates)
+    located = np.flatnonzero(_located(clusters))
+    projection = fitting_projection(clusters.coordinates[located])
     draw_base_map(axes, projection)
     rim = outline_patch(
         axes, [projection.rim], fill=False, edgecolor=PALETTE["coast"], linewidth=0.9
     )
-    shown = evenly(len(clusters.numbers), SHOWN_AT_MOST)
+    shown = located[evenly(len(located), SHOWN_AT_MOST)]
     numbers, places = clusters.numbers[shown], clusters.coordinates[shown]
     entries: list[tuple[Artist, str]] = []
     for row, (number, name) in enumerate(zip(np.unique(clusters.numbers), names, strict=True)):
@@ -192,6 +191,23 @@ def _draw_samples(
             draw_picture(axes, small_pixels(picture_of(examples[column]), _LONGEST_PIXELS))
             if column == 0:
                 axes.set_title(name, fontsize=8)
+
+
+def _located(clusters: Clusters) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(clusters.coordinates).all(axis=1))
+
+
+def _places(file: Path, table: pa.Table) -> NDArray[np.float64]:
+    """Return coordinates (n, 2), NaN where both are; or raise a TableError or CoordinateError."""
+    columns = [table.column(name).to_numpy() for name in ("lat", "lon")]
+    for name, values in zip(("lat", "lon"), columns, strict=True):
+        if values.dtype.kind not in "iuf":
+            raise _unfit(file, f"must have numbers in the column {name!r}")
+    places = np.column_stack(columns).astype(np.float64)
+    lines = np.flatnonzero(~np.isnan(places).all(axis=1))
+    check = partial(as_coordinates, name="place")
+    places[lines] = check_lines(check, places[lines], (lines + 1).tolist(), file)
+    return places
 
 
 def _plane(file: Path, table: pa.Table) -> Plane:

@@ -1,0 +1,115 @@
+"""``sightline evaluate cross-view``: figures, and other data than the run's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tests.training.recipes import tiny
+
+from sightline.training import train
+from sightline.training.sources import open_data
+from sightline.training.watching import Silent
+
+from .conftest import Ran
+
+Sightline = Callable[..., Ran]
+
+OF_THE_EVALUATION = {"recall", "pssr", "search-space"}
+OF_THE_RUN = {
+    "retrieval-sheet",
+    "retrieval-sheet-worst",
+    "embeddings-pca",
+    "embeddings-umap",
+    "heat",
+}
+OF_SUPER_BATCHES = {"cluster-map", "cluster-plane", "cluster-samples"}
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    open_data(tiny(), folder, folder, Silent())
+    return folder / "manifest"
+
+
+@pytest.fixture(scope="module")
+def run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with super-batches in its second stage."""
+    out = tmp_path_factory.mktemp("runs") / "staged"
+    torch.set_num_threads(1)
+    recipe = tiny(epochs=1, second_epochs=1, second_sampler="super-batches", batch_size=8)
+    train(recipe, out, data=pairs, device="cpu")
+    return out
+
+
+def test_figures_of_a_run(sightline: Sightline, run: Path, pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "figures"
+    ran = sightline(
+        "evaluate", "cross-view", run, "--data", pairs, "--figures", out, "--resamples", 50,
+        "--device", "cpu",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert "recall@1" in ran.out
+    names = {file.stem: file for file in out.iterdir()}
+    assert set(names) == OF_THE_EVALUATION | OF_THE_RUN | OF_SUPER_BATCHES
+    for file in names.values():
+        assert str(file) in ran.err
+        with Image.open(file) as picture:
+            picture.load()
+            assert picture.format == "PNG"
+            assert picture.convert("L").getextrema()[0] < 200
+
+
+def test_what_cannot_be_drawn_is_said_and_the_rest_is_drawn(
+    sightline: Sightline,
+    run: Path,
+    pairs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    ran = sightline(
+        "evaluate", "cross-view", run, "--data", pairs, "--figures", tmp_path, "--resamples", 50,
+        "--figure-format", "pdf", "--split", "validation", "--json", "--device", "cpu",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert ran.json()["n_queries"] == 8
+    assert "UMAP plots are left out" in ran.err
+    assert "sightline[umap]" in ran.err
+    expected = (OF_THE_EVALUATION | OF_THE_RUN | OF_SUPER_BATCHES) - {"embeddings-umap"}
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "heat.png" if name == "heat" else f"{name}.pdf" for name in expected
+    }
+
+
+def test_figures_need_matplotlib_before_any_work(
+    sightline: Sightline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    ran = sightline("evaluate", "cross-view", tmp_path / "none", "--figures", tmp_path / "out")
+    assert ran.status == 2
+    assert "sightline[figures]" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_on_other_data(sightline: Sightline, run: Path, pairs: Path, tmp_path: Path) -> None:
+    other = tiny(data="planet:unseen-country", planet_pairs=40, planet_collection=1)
+    open_data(other, tmp_path, tmp_path, Silent())
+    common = ("evaluate", "cross-view", run, "--data", pairs, "--resamples", 50, "--device", "cpu")
+    ran = sightline(*common, "--on", tmp_path / "manifest", "--json")
+    assert ran.status == 0, ran.err
+    assert ran.json()["name"] == "tiny (test of manifest)"
+    ran = sightline(*common, "--on", tmp_path / "manifest", "--split", "abroad")
+    assert ran.status == 2
+    assert "The manifest's splits: test, train, val." in ran.err
+    ran = sightline(*common, "--on", pairs, "--split", "train")
+    assert ran.status == 2
+    assert "that the run was trained or selected on" in ran.err
+    ran = sightline(*common, "--split", "train")
+    assert ran.status == 2
+    assert "--on MANIFEST" in ran.err

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "demo"
 DATA = Path(os.environ.get("SIGHTLINE_DATA", ROOT / "../shared/data"))
 # The middle of the largest town of the country whose other towns and villages the model was trained
-# on; `tests/test_demo.py` checks that it saw nothing within so many kilometres of this one's middle.
+# on; `tests/test_demo.py` checks that it saw nothing within so many kilometres of that middle.
 PLANET = "planet:0"
 NEAREST_TRAINED_KM = 1
 BOX = "-5.5934,-177.78062,-5.5889,-177.7761"

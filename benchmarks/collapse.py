@@ -24,7 +24,7 @@ from _record import record
 from sightline.training import CrossViewRecipe, find_recipe, read_recipe, train
 from sightline.training.evaluating import evaluate_run
 
-SIDE, EPOCHS = 64, 4
+SIDE, EPOCHS = 64, 1
 TEST = TESTS[0]
 SYSTEMS: dict[str, dict[str, Any]] = {
     "as published": {},
@@ -59,7 +59,7 @@ def main() -> None:
     """Train both, score both, record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="of pairs and runs; a temporary folder if not set")
-    parser.add_argument("--train", type=int, default=1200, help="training pairs")
+    parser.add_argument("--train", type=int, default=2400, help="training pairs")
     parser.add_argument("--test", type=int, default=2000, help="test pairs, in each gallery")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

@@ -103,7 +103,7 @@ def test_what_cannot_be_compared_is_said(
     write_manifest(copy / "bare", read(copy, None), files="trust")
     open_other(copy / "bare", "train", tiny(), pair_data, listener)
     assert len(listener.notes) == 1
-    assert "looked up by file alone" in listener.notes[0]
+    assert "have no hash in the manifest" in listener.notes[0]
     write_manifest(tmp_path / "bare", read(planet_pairs, None), files="trust")
     with pytest.raises(SplitLeakError, match="photos that the run was trained"):
         open_other(tmp_path / "bare", "train", tiny(), pair_data, listener)

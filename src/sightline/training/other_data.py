@@ -11,6 +11,7 @@ from sightline.datasets import Manifest
 from sightline.datasets.splits import check
 from sightline.errors import SplitLeakError, TrainingDataError
 from sightline.training.cross_view_recipe import CrossViewRecipe
+from sightline.training.leaks import unhashed
 from sightline.training.pair_data import Images, PairData, read_split
 from sightline.training.watching import Watcher
 
@@ -51,11 +52,9 @@ def open_other(
     # A protocol whose splits share their patches cannot be held to more elsewhere.
     if recipe.leak_check != "photos":
         _refuse_known("patches", own, other, 0.0)
-    if not (any(own.photos.sha256) and any(other.photos.sha256)):
-        watcher.note(
-            "One of the manifests holds no hashes: whether photos were trained on was looked up by "
-            "file alone."
-        )
+    for data in (own, other):
+        if missing := unhashed(data):
+            watcher.note(missing)
     if own.patch_m and other.patch_m and abs(other.patch_m / own.patch_m - 1) > _SIDE_TOLERANCE:
         watcher.note(
             f"These patches show {other.patch_m:g} m, and the network was trained on "

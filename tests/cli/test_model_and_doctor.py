@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 from sightline.cli.console import note, progress_bar
+from sightline.cli.doctor import _version
 from sightline.version import __version__
 
 from .conftest import PLACES
@@ -141,3 +143,18 @@ def test_a_reader_that_left_is_no_error():
     _, complaint = program.communicate()
     assert program.returncode == 0
     assert complaint == b""
+
+
+def test_tune_tells_of_a_photo_that_cannot_be_read(sightline, source, photos, tmp_path):
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    (folder / "bad.jpg").write_text("no picture")
+    ran = sightline(
+        "model", "tune", folder, "--config", source / "config.json",
+        "--weights", source / "model.safetensors",
+    )  # fmt: skip
+    assert ran.status == 0
+    assert "bad.jpg" in ran.err
+
+
+def test_doctor_knows_what_is_not_installed():
+    assert _version("sightline-no-such-distribution") is None

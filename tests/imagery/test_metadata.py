@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import math
 import struct
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sightline.errors import DependencyError
 from sightline.imagery import ExifPlace, Metadata, SphereCrop, read_metadata
 from sightline.imagery.exif import read_exif
 from sightline.imagery.place import as_heading, as_number, read_place
@@ -448,3 +450,11 @@ def test_what_else_the_shared_photos_say(shared_data: Path):
     assert iphone.heading_degrees == pytest.approx(16.178, abs=1e-3)
     turned = read_metadata(folder / "metadata-extractor" / "Apple_iPhone_5.jpg")
     assert turned.orientation == 3
+
+
+def test_a_packet_without_its_reader_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "defusedxml.common", None)
+    assert read_xmp(b"no packet") == {}
+    with pytest.raises(DependencyError, match="XMP packet, and defusedxml") as caught:
+        read_xmp(xmp('exif:GPSLatitude="10,0N"', ""))
+    assert caught.value.hint == "Run: pip install defusedxml"

@@ -126,7 +126,9 @@ def read_pairs(manifest: Manifest, recipe: CrossViewRecipe) -> PairData:
         share = recipe.train_share
         chosen = few_shot_rows(_numbered(ids), [share], seed=recipe.seed)[share]
         found["train"] = found["train"].of(chosen)
-    data = PairData(photos, patches, found, patch_m, manifest.fingerprint)
+    parts = [part for part in ("train", "validation", "test") if part in found]
+    splits: dict[str, SplitPairs] = {part: found[part] for part in parts}
+    data = PairData(photos, patches, splits, patch_m, manifest.fingerprint)
     _require_kind(manifest, data, recipe)
     _require_headings(data, recipe)
     return data

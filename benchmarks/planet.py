@@ -1,9 +1,10 @@
-"""Is the planet as uneven as real photos, hard where it should be, learnable, and fast?
+"""Is the planet as uneven as real photos, hard where it should be, learnable, fast, and one?
 
     python benchmarks/planet.py unevenness     against 100,000 places of MP16
     python benchmarks/planet.py difficulty     retrieval without training, 1,000 places of a town
     python benchmarks/planet.py learnability   a small network from scratch, 5 processor minutes
     python benchmarks/planet.py speed          images per second, dense and cold, on one core
+    python benchmarks/planet.py windows        the same place in several windows
     python benchmarks/planet.py all
 
 Each writes ``results/planet-NAME.json``. Everything is synthetic; only the list that unevenness is
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 import _planet_speed
+import _planet_windows
 from _planet_places import Pictures, pictures
 from _record import record
 from sightline.datasets.stats import Occupancy, compare, gini
@@ -173,11 +175,16 @@ def speed(_arguments: argparse.Namespace) -> dict[str, Any]:
     return _planet_speed.measure()
 
 
+def windows(_arguments: argparse.Namespace) -> dict[str, Any]:
+    return _planet_windows.compared(120)
+
+
 PARTS = {
     "unevenness": unevenness,
     "difficulty": difficulty,
     "learnability": learnability,
     "speed": speed,
+    "windows": windows,
 }
 
 if __name__ == "__main__":

@@ -31,8 +31,9 @@ from sightline.planet.world.neighbourhood import Neighbourhood
 
 REACH_M = 290.0
 LEVELS, SHARE = 12, 0.001
-ONE_OUTLINE = 1 / 224
-"""A tall wall's outline may lie so exactly on a column's middle that rounding decides."""
+MOST = 0.0015
+"""Of a single pair of pictures: of 240 pairs in towns one reached 0.106 %, on bare sand, whose grains
+are as fine as float32 tells places apart; the others stayed below 0.1 %."""
 CAMERA = Camera((224, 160), 90.0, 37.0)
 AWAY_M = (9.0, 75.0, 160.0)
 """How far from an edge or a corner the pictures' places lie."""
@@ -115,7 +116,7 @@ def test_windows_show_the_same_pictures(name: str) -> None:
             assert pictures[0].std() > 3
             shares += [unlike(pictures[0], other) for other in pictures[1:]]
     assert np.mean(shares) <= SHARE, shares
-    assert np.max(shares) <= ONE_OUTLINE, shares
+    assert np.max(shares) <= MOST, shares
 
 
 @pytest.mark.parametrize("name", ["edge", "other edge", "corner"])

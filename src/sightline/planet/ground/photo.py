@@ -80,7 +80,8 @@ def render(
     ground = neighbourhood.ground.elevation(
         np.array([east], np.float32), np.array([north], np.float32)
     )
-    view = Viewpoint.of(camera, east, north, float(ground[0]))
+    turned = neighbourhood.frame.north_at((east, north))
+    view = Viewpoint.of(camera, east, north, float(ground[0]), turned)
     planes = _paint(neighbourhood, view, camera, moment, key)
     width, height = camera.size
     warp = view.projection.warp

@@ -21,7 +21,7 @@ class Viewpoint:
         east, north: Of the neighbourhood's origin, metres.
         eye_m: Elevation of the lens above sea level.
         foot: Height of the ground under the lens, from it (negative).
-        heading: Radians clockwise from north.
+        heading: Radians clockwise from the neighbourhood's north.
         projection: The raster of rays.
         along_east, along_north: float32 (width,), the unit vector on which each column looks.
         pixels_per_radian: Of the picture's centre.
@@ -37,10 +37,20 @@ class Viewpoint:
     along_north: Floats
 
     @classmethod
-    def of(cls, camera: Camera, east: float, north: float, ground_m: float) -> Viewpoint:
-        """Place a camera over ground of a given elevation."""
+    def of(
+        cls, camera: Camera, east: float, north: float, ground_m: float, north_turned: float = 0.0
+    ) -> Viewpoint:
+        """Place a camera over ground of a given elevation.
+
+        Args:
+            camera: How it looks.
+            east, north: Of the neighbourhood's origin, metres.
+            ground_m: Elevation of the ground.
+            north_turned: Where north is there, radians clockwise from the neighbourhood's, so that
+                every neighbourhood shows the same in one direction.
+        """
         projection = camera.projection()
-        heading = math.radians(camera.heading_degrees % 360.0)
+        heading = math.radians(camera.heading_degrees % 360.0) + north_turned
         azimuths = projection.azimuths + heading
         return cls(
             east=float(east),

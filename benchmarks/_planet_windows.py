@@ -1,0 +1,105 @@
+"""Does a place look the same in every window that shows it?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from sightline.geo.coordinates import EARTH_RADIUS_M
+from sightline.planet.ground import photo
+from sightline.planet.ground.camera import Camera
+from sightline.planet.looks.moment import Moment, Weather
+from sightline.planet.overhead import aerial
+from sightline.planet.world.assembly import World
+from sightline.planet.world.lattice import latlng_of_vectors, lattice_of
+from sightline.planet.world.neighbourhood import Neighbourhood
+
+LEVELS, SHARE = 12, 0.001
+REACH_M = 290.0
+WINDOWS_M = (0.0, 90.0, 150.0)
+SIZE = (224, 224)
+
+
+def compared(places: int) -> dict[str, Any]:
+    """Draw places in towns and beside the cube's edges and corners, each in three windows."""
+    world, random = World(0), np.random.default_rng(0)
+    towns = world.settlements.towns
+    found: dict[str, dict[str, list[float]]] = {}
+    for number in range(places):
+        row = int(random.integers(len(towns)))
+        town = _beside(towns.centre[row], 0.4 * float(towns.radius_m[row]), random)
+        corner = np.sign(random.normal(size=3)) / np.sqrt(3.0)
+        edge = _onto_edge(town)
+        for name, place in (
+            ("in towns", town),
+            ("within 160 m of a cube edge", _beside(edge, random.uniform(1, 160), random)),
+            ("within 160 m of a cube corner", _beside(corner, random.uniform(1, 160), random)),
+        ):
+            kinds = found.setdefault(name, {"photos": [], "aerial images": []})
+            _compare(world, place, random, kinds)
+        if (number + 1) % 10 == 0:
+            print(f"{number + 1} of {places} places", flush=True)
+    return {
+        "what": f"share of pixels that differ by more than {LEVELS} levels between windows whose "
+        f"middles lie {WINDOWS_M[1]:g} and {WINDOWS_M[2]:g} m from the place, and one around it",
+        "shares": {
+            name: {kind: _summary(shares) for kind, shares in kinds.items()}
+            for name, kinds in found.items()
+        },
+    }
+
+
+def _compare(
+    world: World, place: np.ndarray, random: np.random.Generator, kinds: dict[str, list[float]]
+) -> None:
+    latitude = float(latlng_of_vectors(place[None])[0, 0])
+    when = datetime(2019, 6 if latitude >= 0 else 12, 21, 12, tzinfo=UTC)
+    moment = Moment.of((latitude, 0.0), when=when, weather=Weather.CLEAR, key=5)
+    camera = Camera(SIZE, 90.0, float(random.uniform(0, 360)))
+    first: list[np.ndarray] = []
+    for apart_m in WINDOWS_M:
+        around = _window(world, _beside(place, apart_m, random))
+        east, north = (float(part) for part in around.frame.metres(place[None])[0])
+        made = [
+            photo.render(around, (east, north), camera, moment),
+            aerial.render(around, (east, north), 0.5, SIZE, moment, misregistration_m=0.0),
+        ]
+        if not first:
+            first = made
+            continue
+        for shares, one, other in zip(kinds.values(), first, made, strict=True):
+            apart = np.abs(one.astype(int) - other.astype(int)).max(axis=2)
+            shares.append(float((apart > LEVELS).mean()))
+
+
+def _summary(shares: list[float]) -> dict[str, Any]:
+    values = np.array(shares)
+    return {
+        "pairs": len(values),
+        "mean": round(float(values.mean()), 6),
+        "largest": round(float(values.max()), 6),
+        f"above_{SHARE:g}": int((values > SHARE).sum()),
+    }
+
+
+def _window(world: World, vector: np.ndarray) -> Neighbourhood:
+    face, a, b = lattice_of(vector[None])
+    return world.neighbourhood(int(face[0]), float(a[0]), float(b[0]), REACH_M)
+
+
+def _beside(vector: np.ndarray, away_m: float, random: np.random.Generator) -> np.ndarray:
+    aside = random.normal(size=3)
+    aside -= vector * (aside @ vector)
+    moved = vector + aside / np.linalg.norm(aside) * (away_m / EARTH_RADIUS_M)
+    return moved / np.linalg.norm(moved)
+
+
+def _onto_edge(vector: np.ndarray) -> np.ndarray:
+    """Return the nearest place at which two coordinates are as large: a cube edge."""
+    first, second = np.argsort(-np.abs(vector))[:2]
+    moved = vector.copy()
+    size = (abs(vector[first]) + abs(vector[second])) / 2
+    moved[[first, second]] = np.sign(vector[[first, second]]) * size
+    return moved / np.linalg.norm(moved)

@@ -44,7 +44,8 @@ class Viewpoint:
 
         Args:
             camera: How it looks.
-            east, north: Of the neighbourhood's origin, metres.
+            east: Metres east of the neighbourhood's origin.
+            north: And north of it.
             ground_m: Elevation of the ground.
             north_turned: Where north is there, radians clockwise from the neighbourhood's, so that
                 every neighbourhood shows the same in one direction.

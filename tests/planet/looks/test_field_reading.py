@@ -13,7 +13,7 @@ def test_all_fields_are_the_rasters_within_rounding() -> None:
     random = np.random.default_rng(5)
     # Some places lie beyond the raster, whose border holds there.
     east, north = random.uniform(-400, 400, (2, 3000)).astype(np.float32)
-    found, exact = fields_at(ground, east, north), ground.sample(east, north)
+    found, exact = fields_at(town(), east, north), ground.sample(east, north)
     assert found.dtype == np.float32
     assert found.flags.c_contiguous
     np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-3)
@@ -21,4 +21,4 @@ def test_all_fields_are_the_rasters_within_rounding() -> None:
 
 def test_no_places_have_no_fields() -> None:
     none = np.zeros(0, np.float32)
-    assert fields_at(town().ground, none, none).shape == town().ground.sample(none, none).shape
+    assert fields_at(town(), none, none).shape == town().ground.sample(none, none).shape

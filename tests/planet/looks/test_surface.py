@@ -102,7 +102,7 @@ def test_colours_come_as_planes_with_the_fields_they_were_made_of() -> None:
     assert colours.T.flags.c_contiguous
     assert np.isfinite(colours).all()
     assert -0.05 < colours.min() <= colours.max() < 1.3
-    np.testing.assert_array_equal(fields, fields_at(town().ground, east, north))
+    np.testing.assert_array_equal(fields, fields_at(town(), east, north))
 
 
 def test_points_do_not_depend_on_their_company() -> None:

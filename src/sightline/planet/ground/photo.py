@@ -30,6 +30,7 @@ from sightline.planet.looks.lighting import Lighting, lighting
 from sightline.planet.looks.moment import Moment
 from sightline.planet.looks.plots import plot_table
 from sightline.planet.looks.sensor import Sensor, develop
+from sightline.planet.looks.straightness import north_at
 from sightline.planet.world.contents import FurnitureKind
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def render(
     ground = neighbourhood.ground.elevation(
         np.array([east], np.float32), np.array([north], np.float32)
     )
-    turned = neighbourhood.frame.north_at((east, north))
+    turned = north_at(neighbourhood.frame, east, north)
     view = Viewpoint.of(camera, east, north, float(ground[0]), turned)
     planes = _paint(neighbourhood, view, camera, moment, key)
     width, height = camera.size

@@ -59,7 +59,7 @@ def colour(
         the fields, float32 (FIELDS, n).
     """
     if fields is None:
-        fields = fields_at(neighbourhood.ground, east, north)
+        fields = fields_at(neighbourhood, east, north)
     footprint: Floats | np.float32
     if isinstance(footprint_m, np.ndarray):
         footprint = np.maximum(footprint_m, np.float32(0.01))

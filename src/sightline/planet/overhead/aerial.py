@@ -116,7 +116,7 @@ def grid_fields(
         # Two faces count their cells apart: nothing lies between the numbers of one and the other.
         step = 1
         east, north = _lines(canvas, step)
-    fields = fields_at(ground, np.tile(east, len(north)), np.repeat(north, len(east)))
+    fields = fields_at(neighbourhood, np.tile(east, len(north)), np.repeat(north, len(east)))
     coarse = fields.reshape(len(FIELDS), len(north), len(east))
     # The elevation is needed for its slopes only: its place is taken by the light they give.
     spacing = np.float32(step * canvas.metres_per_pixel)

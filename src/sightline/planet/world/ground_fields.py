@@ -98,6 +98,7 @@ def _facet(place: _Place, first_row: int) -> Facet:
         (a_east * step, a_north * step, (place.frame.a - low_a) * step),
         (b_east * step, b_north * step, (place.frame.b - low_b) * step),
         (-low_a * step, (CELLS - low_a) * step, -low_b * step, (CELLS - low_b) * step),
+        place.frame.face,
     )
 
 

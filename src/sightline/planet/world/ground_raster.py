@@ -147,6 +147,7 @@ class Facet:
         to_row: The same, from the facet's own first row.
         ends: The face's own borders as first and last column, first and last row of the facet's
             grid, which mostly lie far outside it.
+        face: Which.
     """
 
     first_row: int
@@ -155,6 +156,7 @@ class Facet:
     to_column: tuple[float, float, float]
     to_row: tuple[float, float, float]
     ends: tuple[float, float, float, float]
+    face: int = field(repr=False)
 
 
 @dataclass(frozen=True)

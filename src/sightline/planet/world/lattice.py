@@ -10,7 +10,6 @@ C. Ronchi, R. Iacono, P. S. Paolucci, "The cubed sphere", J. Comput. Phys. 124 (
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,7 +40,6 @@ _AXES = np.array(
     dtype=np.float64,
 )
 _STEP = PI / 2.0 / CELLS
-_AT_POLE = 1e-9
 
 
 def vectors_of_latlng(latlng: ArrayLike) -> FloatArray:
@@ -153,25 +151,6 @@ class Frame:
         result: FloatArray = up * self.axes[0] + east * self.axes[1] + north * self.axes[2]
         return result
 
-    def north_at(self, metres: tuple[float, float]) -> float:
-        """Return where north is at a place: radians clockwise from the origin's north.
-
-        Meridians converge: 150 m east of the origin at 60° it is 0.002°, which moves an outline in
-        a photo by a two-hundredth of a column. At a pole, where it is undefined, it is 0.
-
-        Args:
-            metres: East and north of the origin.
-        """
-        x, y, z = (float(part) for part in self.vectors(np.array([metres], np.float64))[0])
-        if math.hypot(x, y) < _AT_POLE:
-            return 0.0
-        north = (-x * z, -y * z, x * x + y * y)
-        ahead, right = (
-            sum(float(axis[part]) * north[part] for part in range(3))
-            for axis in (self.axes[2], self.axes[1])
-        )
-        return math.atan2(right, ahead)
-
     def to_lattice(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return ((a per east, a per north), (b per east, b per north)): cells per metre."""
         (east_a, east_b), (north_a, north_b) = self.cell_m
@@ -184,7 +163,7 @@ def _frame_at(face: int, a: float, b: float) -> Frame:
     up = vectors_of(face, a, b)
     x, y, z = (float(part) for part in up)
     across = float(np.sqrt(x * x + y * y))
-    east = np.array([-y / across, x / across, 0.0]) if across > _AT_POLE else np.array([0.0, 1, 0])
+    east = np.array([-y / across, x / across, 0.0]) if across > 1e-9 else np.array([0.0, 1, 0])
     north = np.array(
         [
             y * east[2] - z * east[1],

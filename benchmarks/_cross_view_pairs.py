@@ -82,7 +82,7 @@ def make_pairs(folder: Path, sets: list[PairSet], workers: int) -> Path:
         return target
     folder.mkdir(parents=True, exist_ok=True)
     layout = layout_named("plain")
-    begin(folder, layout, {"sets": [repr(one) for one in sets], "sizes": repr(SIZES)})
+    begin(folder, layout.name, {"sets": [repr(one) for one in sets], "sizes": repr(SIZES)})
     jobs = [(folder, one, area) for one in sets for area in one.areas]
     rows: list[Sample] = []
     with multiprocessing.get_context("spawn").Pool(workers) as pool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from _cross_view_trials import Trial
@@ -14,6 +16,7 @@ Values = Mapping[str, Any]
 # 252 columns: crops of 180, 90 and 70 degrees are 126, 63 and 49 of them, without a rest.
 HEIGHT, WIDTH = 64, 252
 FIELDS = (180, 90, 70)
+_RECOMBINING = ("frgeo", "transgeo-frm")
 ALIGNED, UNKNOWN = "aligned 360", "unknown 90"
 
 _POOLED = {"architecture": "frgeo-baseline", "head_options": {}}
@@ -27,6 +30,7 @@ OURS = {
     **_SIXTEEN,
     "head_options": {"regions": 16, "split": "area", "rings": 4, "region_channels": 24},
 }
+UNROLLED = {**OURS, "aerial_view": "polar"}
 _SOFT = {"loss": "soft-margin", "loss_distance": "squared_euclidean"}
 _TUPLE = {"loss": "tuple", "loss_distance": "cosine"}
 
@@ -37,6 +41,7 @@ FRGEO = {
     "FRGeo": {**_FOUR, **_TUPLE},
     "16 regions, InfoNCE": _SIXTEEN,
     "ours": OURS,
+    "ours, unrolled": UNROLLED,
 }
 
 
@@ -68,7 +73,7 @@ class Part:
             for setting in settings:
                 for name, values in self.systems.items():
                     recipe = base().changed(**self.changes(), **changes)
-                    view = view_of(setting, recombines=values["architecture"] == "frgeo")
+                    view = view_of(setting, recombines=values["architecture"] in _RECOMBINING)
                     own = {**values, **view, "seed": seed, "name": f"{name}, {setting}"}
                     found.append(Trial(name, setting, seed, recipe.changed(**own)))
         return found
@@ -118,11 +123,73 @@ LOSSES = {
     "two stages, super-batches": {**_TWO_STAGES, "second_sampler": "super-batches"},
 }
 
+
+_HEAD_AND_LOSS = (
+    "architecture",
+    "branches",
+    "head_options",
+    "loss",
+    "loss_distance",
+    "loss_weight",
+    "margin",
+    "mining",
+    "mining_nearest",
+    "reduce",
+)
+
+
+def _published(name: str, *more: str) -> Values:
+    """A published row's head and loss; rates, batches and augmentation are the comparison's."""
+    row = read_recipe(CrossViewRecipe, find_recipe(name))
+    return {key: getattr(row, key) for key in (*_HEAD_AND_LOSS, *more)}
+
+
+def _whole(name: str) -> Values:
+    """The same with its backbone."""
+    return {**_published(name, "backbone", "model_args"), **_RATE}
+
+
+_RATE = {"learning_rate": 3e-4}
+ARCHITECTURES = {
+    "VGG16-FC": _whole("vgg16-fc"),
+    "ResNet50-FC": _whole("resnet50-fc"),
+    "CVM-Net-I": _whole("cvm-net-i"),
+    "SAFA": _whole("safa"),
+    "FRGeo": _whole("frgeo"),
+    "TransGeo, recombination": _whole("transgeo-frm"),
+    "ours": OURS,
+}
+
+
+_WEIGHTS = "mobilenetv2_100.imagenet1k.safetensors"
+
+
+def _on_imagenet() -> Values:
+    """One backbone with its weights, at a stride of 16: maps of 4 by 16 and 8 by 8 cells."""
+    data = Path(os.environ.get("SIGHTLINE_DATA", Path(__file__).parent / "../../shared/data"))
+    return {
+        "backbone": "mobilenetv2_100",
+        "model_args": {"output_stride": 16},
+        "weights": str(data / "weights" / "mobilenetv2_100" / _WEIGHTS),
+        "learning_rate": 5e-4,
+    }
+
+
+_FEW_CLUSTERS = {"clusters": 16, "projection": 512}
+PRETRAINED = {
+    "fully connected": _published("vgg16-fc"),
+    "NetVLAD": {**_published("cvm-net-i"), "head_options": _FEW_CLUSTERS},
+    "spatial attention": _published("safa"),
+    "average pooling, InfoNCE": {**_POOLED, "loss": "infonce"},
+    "FRGeo": FRGEO["FRGeo"],
+    "ours": OURS,
+}
+
 PARTS = {
     "frgeo": Part(
-        "FRGeo's ablation, and ours (16 regions of four rings, InfoNCE): does the paper's order "
-        "hold (baseline < recombination, tuple loss < both), for panoramas and for crops of them, "
-        "heading known and unknown?",
+        "FRGeo's ablation, and ours (16 regions of four rings, InfoNCE; unrolled: the patch too): "
+        "does the paper's order hold (baseline < recombination, tuple loss < both), for panoramas "
+        "and for crops of them, heading known and unknown?",
         FRGEO,
         [
             ALIGNED,
@@ -137,6 +204,8 @@ PARTS = {
             ("FRGeo", "16 regions, InfoNCE"),
             ("16 regions, InfoNCE", "ours"),
             ("FRGeo", "ours"),
+            ("ours", "ours, unrolled"),
+            ("FRGeo", "ours, unrolled"),
         ],
     ),
     "losses": Part(
@@ -154,5 +223,22 @@ PARTS = {
             ("InfoNCE", "InfoNCE, similar in a batch"),
             ("two stages", "two stages, super-batches"),
         ],
+    ),
+    "architectures": Part(
+        "Published networks with their losses, all from random weights, and ours: what a pair "
+        "costs, and what few pairs teach. Sized for --train 1200 --set epochs=4.",
+        ARCHITECTURES,
+        [ALIGNED],
+        [(name, "ours") for name in ARCHITECTURES if name != "ours"],
+        seeds=1,
+    ),
+    "pretrained": Part(
+        "Heads and losses on one backbone with ImageNet's weights (MobileNetV2 in place of the "
+        "published backbones). Sized for --train 1200 --set epochs=6.",
+        PRETRAINED,
+        [ALIGNED],
+        [(name, "ours") for name in PRETRAINED if name != "ours"],
+        seeds=1,
+        changes=_on_imagenet,
     ),
 }

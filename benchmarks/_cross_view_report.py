@@ -44,7 +44,8 @@ def _row(own: Sequence[Scores]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "seeds": len(own),
         "diverged": len(own) - len(done),
-        **{key: first.get(key) for key in ("parameters", "dimension", "steps")},
+        **{key: first.get(key) for key in ("parameters", "multiply_adds", "dimension", "steps")},
+        "pairs_per_cpu_s": _median([one.about["pairs_per_cpu_s"] for one in done]),
         "train_cpu_s": _median([one.about["train_cpu_s"] for one in done]),
     }
     for test in TESTS if done else ():

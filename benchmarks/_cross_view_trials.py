@@ -21,6 +21,7 @@ from sightline.evaluation import rank
 from sightline.evaluation.retrieval.metrics import metrics_of
 from sightline.evaluation.sanity import collapse_of
 from sightline.models.bundle import read_bundle
+from sightline.models.complexity import measure_complexity
 from sightline.models.cross_view_bundle import CrossViewBundle
 from sightline.training import CrossViewRecipe, train
 from sightline.training.cross_view_scores import retrieve
@@ -125,6 +126,8 @@ def _run(trial: Trial, manifest: Path, pixels: Path, folder: Path) -> None:
     values, sides = _Tests(trial.recipe, manifest, pixels).scores(folder)
     about = {
         "parameters": run["parameters"],
+        "multiply_adds": _multiply_adds(folder),
+        "pairs_per_cpu_s": round(run["data"]["train"] * trial.recipe.epochs / trained, 1),
         "dimension": run["dimension"],
         "steps": run["steps"],
         "train_cpu_s": round(trained, 1),
@@ -134,6 +137,14 @@ def _run(trial: Trial, manifest: Path, pixels: Path, folder: Path) -> None:
     }
     np.savez(folder / _SCORES, **{"|".join(key): array for key, array in values.items()})
     _write(folder, about)
+
+
+def _multiply_adds(folder: Path) -> int:
+    """Of one photo and one patch."""
+    bundle = read_bundle(folder / BUNDLE)
+    assert isinstance(bundle, CrossViewBundle)
+    found = measure_complexity(bundle.network)
+    return found.ground_multiply_adds + found.aerial_multiply_adds
 
 
 def _write(folder: Path, about: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
     python benchmarks/cross_view.py frgeo "aligned 360"     FRGeo's ablation, and ours
     python benchmarks/cross_view.py frgeo "unknown 90"      the same for crops of 90°, no heading
     python benchmarks/cross_view.py losses "aligned 360"    losses, negatives and super-batches
+    python benchmarks/cross_view.py architectures "aligned 360" --train 1200 --set epochs=4
+    python benchmarks/cross_view.py pretrained "aligned 360" --train 1200 --set epochs=6
 
 Each writes ``results/cross-view-PART-SETTING.json``, and is sized for two cores and an hour. All
 networks of a part see the same pairs equally often, with the same augmentation, rate and batches;

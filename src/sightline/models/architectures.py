@@ -26,10 +26,11 @@ from sightline.models.heads import (
     TokenProjection,
 )
 from sightline.models.netvlad import NetVLAD
+from sightline.models.polar_view import PolarView
 from sightline.models.spatial_attention import SpatialAttention
 from sightline.models.trunk import Trunk
 from sightline.models.view_geometry import (
-    Aerial,
+    AerialGeometry,
     GroundGeometry,
     Panorama,
     read_geometry,
@@ -260,6 +261,7 @@ def build_network(
     model_args: Mapping[str, Any] | None = None,
     weights: str | Path | None = None,
     options: Options | None = None,
+    polar_size: Size | None = None,
 ) -> CrossViewNetwork:
     """Build a cross-view network.
 
@@ -273,6 +275,8 @@ def build_network(
         model_args: Arguments of timm's constructor.
         weights: Local safetensors file for the backbones; random weights without.
         options: Of the head, in place of published values.
+        polar_size: (height, width) that patches are unrolled to before the aerial backbone, see
+            :class:`~sightline.models.polar_view.PolarView`; not at all if None.
 
     Raises:
         UsageError: No such name, geometry or option, or branches that cannot share weights.
@@ -280,18 +284,20 @@ def build_network(
     """
     row = architecture(name)
     geometry = read_geometry(ground) if isinstance(ground, str) else ground
-    if isinstance(geometry, Aerial):
+    if isinstance(geometry, AerialGeometry):
         raise UsageError(
-            "The ground branch must see a panorama or a perspective. Got aerial.",
+            f"The ground branch must see a panorama or a perspective. Got {geometry}.",
             hint="Write panorama, perspective:FOV or crop:FOV.",
         )
     chosen = {**row.options, **_known_options(row, options or {})}
     shared = row.shared_weights if shared_weights is None else shared_weights
     sizes = {"ground": ground_size or row.ground_size, "aerial": aerial_size or row.aerial_size}
-    trunks = _trunks(row, sizes, backbone or row.backbone, model_args or {}, weights, shared=shared)
+    seen = {**sizes, "aerial": polar_size or sizes["aerial"]}
+    trunks = _trunks(row, seen, backbone or row.backbone, model_args or {}, weights, shared=shared)
     heads = {view: row.head(trunk, geometry, chosen) for view, trunk in trunks.items()}
     tail = None if row.tail is None else row.tail(next(iter(trunks.values())), chosen)
-    return CrossViewNetwork(geometry, trunks, heads, tail, input_sizes=sizes)
+    polar = None if polar_size is None else PolarView(polar_size)
+    return CrossViewNetwork(geometry, trunks, heads, tail, input_sizes=sizes, polar=polar)
 
 
 def _trunks(

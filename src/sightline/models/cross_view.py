@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,15 @@ from sightline.errors import UsageError
 from sightline.models.feature_recombination import FeatureRecombination
 from sightline.models.heads import TokenProjection, unit
 from sightline.models.netvlad import NetVLAD, sample_local_features
+from sightline.models.polar_view import PolarView
 from sightline.models.trunk import Trunk
-from sightline.models.view_geometry import Aerial, Geometry, GroundGeometry, require_geometry
+from sightline.models.view_geometry import (
+    Aerial,
+    AerialGeometry,
+    GroundGeometry,
+    Polar,
+    require_geometry,
+)
 
 ViewName = Literal["ground", "aerial"]
 
@@ -27,11 +34,12 @@ class CrossViewNetwork(nn.Module):
     ``ground`` and ``aerial``.
 
     Args:
-        ground: What the ground branch sees; the aerial branch sees :class:`Aerial`.
+        ground: What the ground branch sees; the aerial branch sees patches that are north up.
         trunks: Backbones.
         heads: From a map to a vector (or, before a tail, to another map).
         tail: What both views share after their heads.
         input_sizes: (height, width) of each view's images; those of the trunks if None.
+        polar: Unrolls patches before the aerial trunk.
 
     Raises:
         UsageError: A geometry that is none or not of the ground, or other keys.
@@ -45,9 +53,10 @@ class CrossViewNetwork(nn.Module):
         tail: nn.Module | None = None,
         *,
         input_sizes: Mapping[str, tuple[int, int]] | None = None,
+        polar: PolarView | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(require_geometry(ground), Aerial):
+        if isinstance(require_geometry(ground), AerialGeometry):
             raise UsageError(
                 "The ground branch's geometry must be a Panorama or a Perspective. "
                 f"Got {ground!r}.",
@@ -60,10 +69,12 @@ class CrossViewNetwork(nn.Module):
                     f"Got {', '.join(sorted(modules)) or 'none'}.",
                     hint="One entry 'both' shares its weights.",
                 )
-        self.geometries: dict[str, Geometry] = {"ground": ground, "aerial": Aerial()}
+        self.ground_geometry = ground
+        self.aerial_geometry: AerialGeometry = Aerial() if polar is None else Polar()
         self.trunks = nn.ModuleDict(dict(trunks))
         self.heads = nn.ModuleDict(dict(heads))
         self.tail = tail
+        self.polar = polar
         self.input_sizes = dict(input_sizes or {})
         for view in get_args(ViewName):
             trunk = trunks.get(view) or trunks[BOTH]
@@ -123,18 +134,23 @@ class CrossViewNetwork(nn.Module):
                 f"Only feature recombination knows turns. Got {type(head).__name__}.",
                 hint="Use an architecture such as frgeo with split=area.",
             )
-        features, _ = self._of(self.trunks, "aerial")(pixels)
-        return head.turned(features, phases)
+        features, _ = self._of(self.trunks, "aerial")(self._unrolled(pixels))
+        return head.turned(features, phases, self.aerial_geometry)
 
     def regions_of(self, vectors: Tensor) -> Tensor:
         """Vectors (n, d) as regions (n, r, c)."""
         return vectors.reshape(len(vectors), self.regions, -1)
 
+    def _unrolled(self, patches: Tensor) -> Tensor:
+        return patches if self.polar is None else cast("Tensor", self.polar(patches))
+
     def _encode(self, view: ViewName, pixels: Tensor, heading_degrees: Tensor | None) -> Tensor:
-        features, tokens = self._of(self.trunks, view)(pixels)
+        geometry = self.ground_geometry if view == "ground" else self.aerial_geometry
+        shown = pixels if view == "ground" else self._unrolled(pixels)
+        features, tokens = self._of(self.trunks, view)(shown)
         head = self._of(self.heads, view)
         if isinstance(head, FeatureRecombination):
-            vectors = head(features, self.geometries[view], heading_degrees)
+            vectors = head(features, geometry, heading_degrees)
         elif heading_degrees is not None:
             raise UsageError(
                 f"A head of {type(head).__name__} has no use of headings.",

@@ -15,7 +15,9 @@ heading is unknown.
 Beyond the paper too: rings. The mean over a region forgets how far away things are, which the
 photo shows by their height in it and the aerial image by their distance from its centre. With k
 rings a region keeps k means, over rings of the aerial sector or bands of the photo's rows, the
-nearest first, and a linear layer of each view makes one vector of them.
+nearest first, and a linear layer of each view makes one vector of them. Of an unrolled patch
+(:mod:`.polar_view`) sectors and rings are columns and rows, as those of a panorama that looks
+north.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ from sightline.models.precision import layer_norm, wide, without_autocast
 from sightline.models.view_geometry import (
     CIRCLE_DEGREES,
     Aerial,
+    AerialGeometry,
     Geometry,
+    Panorama,
+    Polar,
     aerial_region_weights,
     ground_band_weights,
     ground_region_weights,
@@ -139,12 +144,15 @@ class FeatureRecombination(nn.Module):
                 regions = regions * coverage[..., None].to(regions)
             return regions.flatten(1)
 
-    def turned(self, features: Tensor, phases: int) -> Tensor:
+    def turned(
+        self, features: Tensor, phases: int, geometry: AerialGeometry | None = None
+    ) -> Tensor:
         """Regions of an aerial map under p turns of less than a region.
 
         Args:
             features: (n, c, h, w), of an aerial image.
             phases: p; phase j has every region begin j / p of a region later.
+            geometry: Of the map; north up if None.
 
         Returns:
             (n, p, r, c). Phase 0 is what ``forward`` gives, for the ``area`` split.
@@ -158,10 +166,10 @@ class FeatureRecombination(nn.Module):
                 f"The phases must be at least 1. Got {phases}.",
                 hint="Four regions in four phases try headings 22.5 degrees apart.",
             )
-        features = _map(features)
-        self._require_cells(features, Aerial())
+        features, shown = _map(features), geometry or Aerial()
+        self._require_cells(features, shown)
         with without_autocast(features):
-            return self._finish(self._sectors(features, phases))
+            return self._finish(self._sectors(features, phases, shown))
 
     def _finish(self, means: Tensor) -> Tensor:
         """Means (..., k, c) of rings -> (..., c') of regions."""
@@ -174,15 +182,16 @@ class FeatureRecombination(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """(n, r, k, c), and the coverage (n or 1, r) of a ground view under the ``area`` split."""
         self._require_cells(features, geometry)
-        if isinstance(geometry, Aerial):
+        if isinstance(geometry, (Aerial, Polar)):
             if heading_degrees is not None:
                 raise UsageError(
                     "An aerial branch has no heading: its images are north up.",
                     hint="Give headings to the ground branch only.",
                 )
             if self.split == "published":
-                return _quadrants(features)[:, :, None], None
-            return self._sectors(features, 1)[:, 0], None
+                quarters = _quadrants if isinstance(geometry, Aerial) else _width_quarters
+                return quarters(features)[:, :, None], None
+            return self._sectors(features, 1, geometry)[:, 0], None
         if self.split == "published":
             if heading_degrees is not None:
                 self._require_area("headings")
@@ -191,14 +200,23 @@ class FeatureRecombination(nn.Module):
         weights, coverage = ground_region_weights(
             features.shape[3], geometry, self.regions, heading_degrees
         )
-        bands = ground_band_weights(features.shape[2], self.rings).to(features)
-        columns = torch.einsum("nchw,kh->nkcw", features, bands)
+        columns = self._bands(features)
         weights = weights.to(columns).expand(len(columns), -1, -1)
         return torch.einsum("nkcw,nrw->nrkc", columns, weights), coverage
 
-    def _sectors(self, features: Tensor, phases: int) -> Tensor:
+    def _bands(self, features: Tensor) -> Tensor:
+        """(n, k, c, w): the means over bands of rows."""
+        bands = ground_band_weights(features.shape[2], self.rings).to(features)
+        return torch.einsum("nchw,kh->nkcw", features, bands)
+
+    def _sectors(self, features: Tensor, phases: int, geometry: AerialGeometry) -> Tensor:
         """(n, p, r, k, c) of an aerial map (n, c, h, w)."""
         height, width = features.shape[2:]
+        if isinstance(geometry, Polar):
+            # Regions that begin later are those of a panorama that looks as much to the left.
+            later = torch.arange(phases) * (CIRCLE_DEGREES / self.regions / phases)
+            weights, _ = ground_region_weights(width, Panorama(), self.regions, -later)
+            return torch.einsum("nkcw,prw->nprkc", self._bands(features), weights.to(features))
         weights = aerial_region_weights(height, width, self.regions, phases, self.rings)
         return torch.einsum("nchw,prkhw->nprkc", features, weights.to(features))
 
@@ -219,11 +237,12 @@ class FeatureRecombination(nn.Module):
                     hint="Use larger images or a backbone of smaller stride.",
                 )
             return
-        seen = self.regions * geometry.fov_degrees / CIRCLE_DEGREES
+        fov = CIRCLE_DEGREES if isinstance(geometry, Polar) else geometry.fov_degrees
+        seen = self.regions * fov / CIRCLE_DEGREES
         least = self.regions if self.split == "published" else max(1, math.ceil(seen))
         if height < 1 or width < least:
             raise UsageError(
-                f"A ground feature map of {geometry} must be at least {least} columns wide for "
+                f"A feature map of {geometry} must be at least {least} columns wide for "
                 f"{self.regions} regions. Got {height} x {width}.",
                 hint="Use wider images, a backbone of smaller stride, or fewer regions.",
             )

@@ -87,16 +87,28 @@ class Aerial:
         return "aerial"
 
 
+@dataclass(frozen=True, slots=True)
+class Polar:
+    """Seen from above and unrolled around the camera's place.
+
+    Columns are evenly spaced in bearing, from south over west, and the lowest row is the nearest.
+    """
+
+    def __str__(self) -> str:
+        return "polar"
+
+
 GroundGeometry = Panorama | Perspective
-Geometry = Panorama | Perspective | Aerial
+AerialGeometry = Aerial | Polar
+Geometry = GroundGeometry | AerialGeometry
 
 
 def read_geometry(text: str) -> Geometry:
     """A geometry from its name, as ``str`` writes it.
 
     Args:
-        text: ``panorama``, ``aerial``, ``perspective:FOV`` (a camera) or ``crop:FOV`` (of a
-            panorama), with the field of view in degrees.
+        text: ``panorama``, ``aerial``, ``polar``, ``perspective:FOV`` (a camera) or ``crop:FOV``
+            (of a panorama), with the field of view in degrees.
 
     Raises:
         UsageError: No such geometry, or a field of view that cannot be.
@@ -106,6 +118,8 @@ def read_geometry(text: str) -> Geometry:
         return Panorama()
     if not colon and kind == "aerial":
         return Aerial()
+    if not colon and kind == "polar":
+        return Polar()
     if kind in ("perspective", "crop") and colon:
         try:
             fov_degrees = float(value)
@@ -113,7 +127,7 @@ def read_geometry(text: str) -> Geometry:
             fov_degrees = math.nan
         return Perspective(fov_degrees, "planar" if kind == "perspective" else "cylindrical")
     raise UsageError(
-        f"A geometry must be panorama, perspective:FOV, crop:FOV or aerial. Got {text!r}.",
+        f"A geometry must be panorama, perspective:FOV, crop:FOV, aerial or polar. Got {text!r}.",
         hint="Write perspective:90 for photos of a camera of 90 degrees, crop:90 for panoramas cut "
         "to 90 degrees.",
     )
@@ -125,10 +139,11 @@ def require_geometry(value: object) -> Geometry:
     Raises:
         UsageError: It is no geometry.
     """
-    if isinstance(value, (Panorama, Perspective, Aerial)):
+    if isinstance(value, (Panorama, Perspective, Aerial, Polar)):
         return value
     raise UsageError(
-        f"A branch's geometry must be a Panorama, a Perspective or an Aerial. Got {value!r}.",
+        "A branch's geometry must be a Panorama, a Perspective, an Aerial or a Polar. Got "
+        f"{value!r}.",
         hint="Declare it; it is not read off the shape of an image.",
     )
 

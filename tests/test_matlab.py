@@ -231,3 +231,46 @@ def test_damaged_text_and_structs_are_values_or_errors(tmp_path, data, compress)
                 read_struct(path, matrix)
     except ValueError:
         pass
+
+
+def variable(code: int, shape: tuple[int, int], *contents: bytes) -> bytes:
+    """A MATLAB 5 file of one variable M that is no matrix of numbers."""
+    body = element("<", 6, struct.pack("<II", code, 0))
+    body += element("<", 5, struct.pack("<ii", *shape))
+    return PLAIN[:128] + element("<", 14, body + small("<", 1, b"M") + b"".join(contents))
+
+
+@pytest.mark.parametrize(
+    ("shape", "content", "says"),
+    [
+        ((1, 3), element("<", 99, b"abc"), "'M' is damaged"),
+        ((1, 3), struct.pack("<II", 16, 400) + b"abc".ljust(8), "'M' is damaged"),
+        ((1, 3), element("<", 16, b"a\xffc"), r"'M' is damaged \(invalid start byte\)"),
+        ((2, 3), element("<", 16, b"abc"), r"'M' of shape \(2, 3\) has 3 letters"),
+    ],
+)
+def test_damaged_text_is_refused(tmp_path, shape, content, says):
+    path = tmp_path / "a.mat"
+    path.write_bytes(variable(4, shape, content))
+    with pytest.raises(ValueError, match=says):
+        read_text(path, list_matrices(path)["M"])
+
+
+FIELD = element("<", 1, b"utm".ljust(32, b"\0"))
+
+
+@pytest.mark.parametrize(
+    ("width", "contents", "says"),
+    [
+        (0, [FIELD], "struct 'M' is damaged"),
+        (65, [FIELD], "struct 'M' is damaged"),
+        (32, [struct.pack("<II", 1, 400), FIELD], "struct 'M' is damaged"),
+        (32, [FIELD, element("<", 9, bytes(8))], "field 'utm' of 'M' is damaged"),
+        (32, [FIELD, struct.pack("<II", 14, 400), bytes(8)], "field 'utm' of 'M' is damaged"),
+    ],
+)
+def test_damaged_structs_are_refused(tmp_path, width, contents, says):
+    path = tmp_path / "a.mat"
+    path.write_bytes(variable(2, (1, 1), small("<", 5, struct.pack("<i", width)), *contents))
+    with pytest.raises(ValueError, match=says):
+        read_struct(path, list_matrices(path)["M"])

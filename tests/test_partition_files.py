@@ -21,7 +21,13 @@ from sightline.geo.partition import (
     adaptive_boxes,
     adaptive_s2,
 )
-from sightline.partition_files import load_partition, partition_csv, save_partition
+from sightline.partition_files import (
+    load_partition,
+    partition_bytes,
+    partition_csv,
+    partition_of_bytes,
+    save_partition,
+)
 
 PLACES = crowded(800)
 
@@ -51,6 +57,17 @@ def test_it_is_read_as_it_was_written(kind: str, tmp_path: Path) -> None:
         assert again.members.tolist() == held.members.tolist()
     # Every other program reads it too.
     assert pq.read_table(tmp_path / "cells.parquet").num_rows == len(held)
+
+
+@pytest.mark.parametrize("kind", ["s2", "boxes", "centres"])
+def test_bytes_are_what_a_file_holds(kind: str, tmp_path: Path) -> None:
+    held = made(kind)
+    save_partition(tmp_path / "cells.parquet", held)
+    assert partition_bytes(held) == (tmp_path / "cells.parquet").read_bytes()
+    assert partition_of_bytes(partition_bytes(held), "cells").fingerprint == held.fingerprint
+    with pytest.raises(TableError, match=r"'mine' is damaged") as refused:
+        partition_of_bytes(partition_bytes(held)[:-20], "mine")
+    assert refused.value.path == "mine"
 
 
 @pytest.mark.parametrize("kind", ["s2", "boxes", "centres"])

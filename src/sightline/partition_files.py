@@ -7,6 +7,7 @@ Published lists are told apart by their columns: boxes with ``min_lat, min_lon, 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -64,28 +65,28 @@ def save_partition(path: str | os.PathLike[str], partition: Partition) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    columns: dict[str, Any] = {}
-    held = partition.cells
-    if isinstance(held, S2Cells):
-        columns["cell"] = pa.array(held.ids, pa.uint64())
-    elif isinstance(held, Boxes):
-        columns |= {name: held.edges[:, at] for at, name in enumerate(_EDGES)}
-    elif isinstance(held, Centres):
-        columns |= {"centre_lat": held.points[:, 0], "centre_lon": held.points[:, 1]}
-    columns["lat"], columns["lon"] = partition.representatives.T
-    if partition.members is not None:
-        columns["members"] = pa.array(partition.members, pa.int64())
-    told = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": partition.kind,
-        "cells": len(partition),
-        "fingerprint": partition.fingerprint,
-        "settings": dict(partition.settings),
-        "tool_version": __version__,
-    }
-    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(told, sort_keys=True)})
     with whole_file(Path(path)) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(_table(partition), temporary, compression="zstd")
+
+
+def partition_bytes(partition: Partition) -> bytes:
+    """Return what :func:`save_partition` writes."""
+    stream = io.BytesIO()
+    pq.write_table(_table(partition), stream, compression="zstd")
+    return stream.getvalue()
+
+
+def partition_of_bytes(content: bytes, name: str | os.PathLike[str]) -> Partition:
+    """Read the content of a file of :func:`save_partition`.
+
+    Args:
+        content: Of the whole file.
+        name: What errors call it.
+
+    Raises:
+        TableError: Damaged, of a newer Sightline, or no partition.
+    """
+    return _own(pa.BufferReader(content), Path(name))
 
 
 def partition_csv(partition: Partition) -> str:
@@ -126,7 +127,7 @@ def load_partition(path: str | os.PathLike[str]) -> Partition:
             hint="Check the path; `sightline partition build` makes one.",
             path=file,
         ) from cause
-    return _own(file) if is_parquet else read_published(file)
+    return _own(file, file) if is_parquet else read_published(file)
 
 
 def read_published(path: str | os.PathLike[str]) -> Partition:
@@ -195,9 +196,32 @@ def _counts(file: Path, lines: Sequence[int], values: NDArray[np.float64]) -> ND
     return values.astype(np.int64)
 
 
-def _own(file: Path) -> Partition:
+def _table(partition: Partition) -> pa.Table:
+    columns: dict[str, Any] = {}
+    held = partition.cells
+    if isinstance(held, S2Cells):
+        columns["cell"] = pa.array(held.ids, pa.uint64())
+    elif isinstance(held, Boxes):
+        columns |= {name: held.edges[:, at] for at, name in enumerate(_EDGES)}
+    elif isinstance(held, Centres):
+        columns |= {"centre_lat": held.points[:, 0], "centre_lon": held.points[:, 1]}
+    columns["lat"], columns["lon"] = partition.representatives.T
+    if partition.members is not None:
+        columns["members"] = pa.array(partition.members, pa.int64())
+    told = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": partition.kind,
+        "cells": len(partition),
+        "fingerprint": partition.fingerprint,
+        "settings": dict(partition.settings),
+        "tool_version": __version__,
+    }
+    return pa.table(columns).replace_schema_metadata({_KEY: json.dumps(told, sort_keys=True)})
+
+
+def _own(source: Path | pa.BufferReader, file: Path) -> Partition:
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(source)
         told = json.loads((table.schema.metadata or {})[_KEY])
         version, kind = told["schema_version"], told["kind"]
         settings, fingerprint = dict(told["settings"]), told["fingerprint"]

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from sightline.atlas import Atlas, build_derived, check
+from sightline.atlas import derived as derived_module
 from sightline.atlas.derived import current_manifest, current_name, open_current
 from sightline.atlas.store import Store
 from sightline.atlas.whiten import fit_store_whitening, store_statistics
@@ -84,6 +85,48 @@ def test_built_it_says_what_it_is(folder):
     assert check(folder) == []
     json.dumps(facts)
     expect_exactly(folder, ROWS)
+
+
+def test_a_pointer_that_cannot_be_written_is_told(folder):
+    pointer = folder / "derived" / "CURRENT"
+    (pointer / "in the way").mkdir(parents=True)
+    with pytest.raises(OutputError, match="Cannot write") as caught:
+        build_derived(folder)
+    assert caught.value.path == str(pointer)
+    assert not list((folder / "derived").glob(".unfinished*"))
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_pointer_that_cannot_be_read_is_damage(folder, content):
+    build_derived(folder)
+    pointer = folder / "derived" / "CURRENT"
+    pointer.unlink()
+    if content is None:
+        pointer.mkdir()
+    else:
+        pointer.write_bytes(content)
+    with pytest.raises(AtlasDamagedError, match="CURRENT' cannot be read"):
+        Atlas.open(folder)
+    (problem,) = check(folder)
+    assert "CURRENT' cannot be read" in problem
+
+
+def test_a_folder_that_is_replaced_while_it_is_opened(folder, monkeypatch):
+    """A builder switches the pointer and removes the old folder after its name was read."""
+    build_derived(folder)
+    read_manifest, opened = derived_module.read_manifest, []
+
+    def replaced_first(path: Path):
+        if not opened:
+            opened.append(path)
+            build_derived(folder, exact_rows=77)
+        return read_manifest(path)
+
+    monkeypatch.setattr(derived_module, "read_manifest", replaced_first)
+    found = open_current(folder, CARD)
+    assert not opened[0].exists()
+    assert found.folder.name == current_name(folder) != opened[0].name
+    assert found.exact_rows == 77
 
 
 def test_a_small_atlas_gets_no_index(folder):

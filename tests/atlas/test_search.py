@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sightline.atlas import Atlas, build_derived
+from sightline.atlas import search as search_module
 from sightline.atlas.derived import open_current
 from sightline.atlas.store import Store
 from sightline.errors import (
@@ -186,6 +187,18 @@ def test_rows_near_a_point_are_left_out(atlas, whitening):
             np.testing.assert_array_equal(found.ids[q], ids[0])
             assert far[fast.ids[q]].all()
             assert np.isin(ids[0], fast.ids[q]).mean() >= 0.8
+
+
+def test_where_too_many_rows_are_left_out_the_scan_is_exact(atlas, monkeypatch):
+    left_out = {"exclude_within_m": (ROWS.places[:1], 400_000.0), **PLAIN}
+    assert (geodesic_m(ROWS.places, ROWS.places[0]) < 400_000.0).sum() > 1
+    assert atlas.search(asked(1), 5, **left_out).mode == "approximate"
+    monkeypatch.setattr(search_module, "_MOST_EXCLUDED", 1)
+    found, exact = (
+        atlas.search(asked(1), 5, mode=mode, **left_out) for mode in ("approximate", "exact")
+    )
+    assert (found.mode, found.recall_estimate) == ("exact", 1.0)
+    np.testing.assert_array_equal(found.ids, exact.ids)
 
 
 def test_a_photo_is_left_out_by_its_hash(atlas, whitening):

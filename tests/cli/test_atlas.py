@@ -7,6 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from sightline.atlas import Atlas
@@ -133,6 +135,21 @@ def test_verify_finds_a_damaged_index(sightline, own):
     assert ran.status == as_json.status == 1
     assert "fault" in ran.out
     assert as_json.json()["sound"] is False
+
+
+def test_verify_says_what_could_be_better(sightline, own):
+    store = Store.open(own)
+    rows = store.take(np.arange(store.count), store.schema.names)
+    first = rows.slice(int(np.argmin(rows.column("s2").to_numpy().view(np.uint64))), 1)
+    number = first.schema.get_field_index("id")
+    again = first.set_column(number, "id", pa.array([store.next_id()], pa.int64()))
+    store.delete(first.column("id").to_numpy()).append(again.cast(store.schema))
+    ran = sightline("atlas", "verify", own)
+    assert (ran.status, "12 rows: sound" in ran.out) == (0, True)
+    assert "note    The rows are not all in S2 order" in ran.out
+    assert "sightline atlas compact" in ran.out
+    assert sightline("atlas", "compact", own).status == 0
+    assert "note" not in sightline("atlas", "verify", own).out
 
 
 def test_export(sightline, own, tmp_path):

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.datasets.layouts.conftest import pair_sample
 
 from sightline.datasets.layouts import LAYOUTS, write
+from sightline.imagery import open_photo
 
 
 @pytest.fixture
@@ -105,6 +108,35 @@ def test_a_buffer_leaves_some_out(sightline, planet, tmp_path):
     told = ran.json()["check"]
     assert (ran.status, told["clean"], told["checked"]) == (0, True, ["place"])
     assert told["unassigned"] > 0
+
+
+def test_a_sheet_shows_what_can_be_opened(sightline, planet, tmp_path):
+    broken = min((planet / "photos").iterdir())
+    broken.write_bytes(b"no picture")
+    ran = sightline("dataset", "sheet", planet, tmp_path / "sheet.png", "--count", 30)
+    assert (ran.status, "30 shown in" in ran.out) == (0, True)
+    assert str(broken) in "".join(ran.err.splitlines())
+    assert open_photo(tmp_path / "sheet.png").pixels.shape[2] == 3
+    ran = sightline("dataset", "sheet", planet, tmp_path / "sheet.gif")
+    assert (ran.status, "must end in .jpg or .png" in ran.err) == (2, True)
+    ran = sightline("dataset", "sheet", planet, tmp_path / "none" / "sheet.png")
+    assert (ran.status, "none" in ran.err) == (2, True)
+
+
+def test_what_was_left_out_and_what_crosses_is_told(sightline, planet, tmp_path):
+    split = ("dataset", "split", planet, tmp_path / "n", "--by", "cell", "--level", 16)
+    ran = sightline(*split, "--buffer-m", 90, "--shares", "train=0.5,test=0.5")
+    assert (ran.status, "nothing crosses (checked: place)" in ran.out) == (0, True)
+    assert re.search(r"left out +\d+ photos \(in no split\)", ran.out)
+    photos = sorted((planet / "photos").iterdir())
+    for photo in photos[1:]:  # one picture at all places, so that every split holds it
+        photo.write_bytes(photos[0].read_bytes())
+    sightline("dataset", "manifest", planet, tmp_path / "m", "--files", "read")
+    ran = sightline(
+        "dataset", "split", tmp_path / "m", tmp_path / "o", "--by", "cell", "--level", 16
+    )
+    assert (ran.status, "SOMETHING CROSSES (checked: content" in ran.out) == (0, True)
+    assert "rows" in ran.err
 
 
 def test_nothing_known(sightline, tmp_path):

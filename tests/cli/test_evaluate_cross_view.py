@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ import torch
 from PIL import Image
 from tests.training.recipes import tiny
 
+from sightline.datasets import write_manifest
+from sightline.datasets.layouts import read
+from sightline.errors import UsageError
 from sightline.training import train
 from sightline.training.sources import open_data
 from sightline.training.watching import Silent
@@ -87,6 +91,39 @@ def test_what_cannot_be_drawn_is_said_and_the_rest_is_drawn(
     }
 
 
+def test_damaged_super_batches_and_a_network_that_cannot_be_explained(
+    sightline: Sightline,
+    run: Path,
+    pairs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left out is said with its reason, and the rest is drawn; without a file all is."""
+
+    def refused(*_: object) -> None:
+        raise UsageError("No place of the layer 'blocks.1' changes the similarity.", hint="None.")
+
+    monkeypatch.setitem(sys.modules, "umap", None)
+    own = shutil.copytree(run, tmp_path / "run")
+    (own / "super_batches.parquet").write_bytes(b"PAR1 and no more")
+    common = ("evaluate", "cross-view", own, "--data", pairs, "--resamples", 50, "--device", "cpu")
+    with monkeypatch.context() as patch:
+        # No architecture of ours is like that, and whether one is shows only while it is drawn.
+        patch.setattr("sightline.training.inspection.explain", refused)
+        ran = sightline(*common, "--figures", tmp_path / "damaged", "--figure-format", "svg")
+    assert ran.status == 0, ran.err
+    assert "Super-batches are left out" in ran.err
+    assert "super_batches.parquet" in ran.err
+    assert "Heatmaps are left out: No place of the layer" in ran.err
+    drawn = {file.stem for file in (tmp_path / "damaged").iterdir()}
+    assert drawn == (OF_THE_EVALUATION | OF_THE_RUN) - {"embeddings-umap", "heat"}
+    (own / "super_batches.parquet").unlink()
+    ran = sightline(*common, "--figures", tmp_path / "plain", "--figure-format", "svg")
+    assert "Super-batches" not in ran.err
+    drawn = {file.stem for file in (tmp_path / "plain").iterdir()}
+    assert drawn == (OF_THE_EVALUATION | OF_THE_RUN) - {"embeddings-umap"}
+
+
 def test_figures_need_matplotlib_before_any_work(
     sightline: Sightline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,14 +134,34 @@ def test_figures_need_matplotlib_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_on_other_data(sightline: Sightline, run: Path, pairs: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def abroad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("abroad")
     other = tiny(data="planet:unseen-country", planet_pairs=40, planet_collection=1)
-    open_data(other, tmp_path, tmp_path, Silent())
+    open_data(other, folder, folder, Silent())
+    return folder
+
+
+def test_images_without_hashes_are_told_of(
+    sightline: Sightline, run: Path, pairs: Path, abroad: Path, tmp_path: Path
+) -> None:
+    """Of the run's own data the folder is named this time: what is made of it is there already."""
+    write_manifest(tmp_path / "bare", read(abroad, "plain"))
+    ran = sightline(
+        "evaluate", "cross-view", run, "--data", pairs.parent, "--on", tmp_path / "bare",
+        "--resamples", 50, "--device", "cpu",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert "recall@1" in ran.out
+    assert "hash" in ran.err
+
+
+def test_a_run_on_other_data(sightline: Sightline, run: Path, pairs: Path, abroad: Path) -> None:
     common = ("evaluate", "cross-view", run, "--data", pairs, "--resamples", 50, "--device", "cpu")
-    ran = sightline(*common, "--on", tmp_path / "manifest", "--json")
+    ran = sightline(*common, "--on", abroad / "manifest", "--json")
     assert ran.status == 0, ran.err
     assert ran.json()["name"] == "tiny (test of manifest)"
-    ran = sightline(*common, "--on", tmp_path / "manifest", "--split", "abroad")
+    ran = sightline(*common, "--on", abroad / "manifest", "--split", "abroad")
     assert ran.status == 2
     assert "The manifest's splits: test, train, val." in ran.err
     ran = sightline(*common, "--on", pairs, "--split", "train")

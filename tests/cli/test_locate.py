@@ -97,6 +97,15 @@ def test_folders_patterns_and_hostile_names(sightline, atlas, tmp_path):
     assert "new\nline" not in plain.out
 
 
+def test_many_photos_are_answered_as_few_are(sightline, atlas, asked, monkeypatch):
+    """For many photos what computes fastest is found out first; answers are the same."""
+    few = sightline("locate", asked, "--atlas", atlas, "--json").json()["photos"][0]["estimate"]
+    monkeypatch.setattr("sightline.cli.locate.FEW_PHOTOS", 0)
+    many = sightline("locate", asked, "--atlas", atlas, "--json").json()["photos"][0]["estimate"]
+    assert (many["lat"], many["lon"]) == pytest.approx((few["lat"], few["lon"]), abs=1e-6)
+    assert many["candidates"][0]["uri"] == few["candidates"][0]["uri"]
+
+
 def test_a_photo_on_standard_input(sightline, atlas, asked):
     ran = sightline("locate", "-", "--atlas", atlas, "--json", stdin=asked.read_bytes())
     assert ran.status == 0

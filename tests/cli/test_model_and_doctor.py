@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from sightline.cli.console import note, progress_bar
 from sightline.cli.doctor import _version
@@ -75,6 +76,23 @@ def test_fetch_asks_first(sightline, tmp_path):
     assert ran.status == 2
     assert "[y/N]" in ran.err
     assert not (tmp_path / "m").exists()
+
+
+def test_what_was_fetched_becomes_a_bundle(sightline, source, tmp_path, monkeypatch):
+    """The hub, which tests never reach, is a folder; the rest is what a download goes through."""
+
+    def copied(repository: str, folder: Path, endpoint: str | None) -> None:
+        assert repository == "timm/test_efficientnet.r160_in1k"
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+
+    monkeypatch.setattr("sightline.models.fetching._download", copied)
+    fetch = ("model", "fetch", "test_efficientnet.r160_in1k", tmp_path / "m")
+    ran = sightline(*fetch, "--yes")
+    assert ran.status == 0, ran.err
+    told = sightline("model", "info", tmp_path / "m", "--json").json()
+    assert told["fingerprint"] in ran.out
+    again = sightline(*fetch, "--yes")
+    assert (again.status, str(tmp_path / "m") in again.err) == (2, True)
 
 
 def test_tune_on_photos_and_on_a_table(sightline, source, photos, tmp_path):

@@ -129,6 +129,21 @@ def test_grids_are_trained_from_the_command_line(
     assert ablated.json()["settings"][0]["seeds"] == 2
 
 
+def test_a_setting_that_diverges_is_shown_without_numbers(
+    sightline: Sightline, recipe: Path, pairs: Path, tmp_path: Path
+) -> None:
+    ran = sightline(
+        "train", "ablate", recipe, "--vary", "learning_rate=1e30,1e-3", "--seeds", 1,
+        "--out", tmp_path / "grid", "--data", pairs, "--device", "cpu",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert "failed: The" in ran.err
+    bad, good = (line.split() for line in ran.out.splitlines()[1:3])
+    assert bad[1:] == ["0", *["-"] * (len(bad) - 2)]
+    assert good[1] == "1"
+    assert "-" not in good[2:]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -160,7 +175,7 @@ def test_a_terminal_shows_rate_and_remaining_time(
     )
     assert json.loads(ran.out)["status"] == "finished"
     shown = terminal.file.getvalue()  # type: ignore[attr-defined]
-    assert "pairs/s" in shown
+    assert "a second" in shown
     assert "left" in shown
     assert train_command._duration(30) == "30 s"
     assert train_command._duration(7260) == "2 h 01 min"
@@ -179,9 +194,9 @@ def test_without_a_terminal_a_line_says_it_now_and_then(
         said = capfd.readouterr().err.splitlines()
         assert len(said) == lines
         assert said[0] == "decoding ground images: 64/128"
-        assert (said[-1] == "stage one: epoch 1.50 of 3, loss 0.2500, 12.5 pairs/s, 30 s left") == (
-            lines == 3
-        )
+        assert (
+            said[-1] == "stage one: epoch 1.50 of 3, loss 0.2500, 12.5 a second, 30 s left"
+        ) == (lines == 3)
 
 
 def test_a_collapse_is_said_at_once(

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sightline.datasets.doctor import Diagnosis, examine
+from sightline.datasets.doctor import Diagnosis, examine, leftovers
 from sightline.datasets.doctor.judgement import judged_places, on_land
 from sightline.datasets.layouts import LAYOUTS, read, write
 from sightline.datasets.layouts.sample import PhotoSample, Sample
@@ -111,6 +112,22 @@ def test_rows_that_cannot_be(tmp_path):
     assert "line 2 of" in said(told, "coordinates")
     assert "has 5 cells where the header has 4" in said(told, "row")
     assert "line 3 of" in said(told, "pair")
+
+
+def test_many_names_are_not_looked_through_to_the_end(tmp_path, monkeypatch):
+    for name in ("a.zip", "b.zip"):
+        (tmp_path / name).write_bytes(b"PK")
+    assert [finding.count for finding in leftovers.leftovers(tmp_path)] == [2]
+    monkeypatch.setattr(leftovers, "_MOST_ENTRIES", 1)
+    assert [finding.count for finding in leftovers.leftovers(tmp_path)] == [1]
+
+
+def test_without_shapely_nothing_is_called_swapped(tmp_path, monkeypatch):
+    rows = "".join(f"{n}.jpg,{lon},{lat}\n" for n, (lat, lon) in enumerate(LAND))
+    (tmp_path / "yfcc4k.csv").write_text("image_id,lat,lon\n" + rows)
+    monkeypatch.setitem(sys.modules, "sightline.geo.planar", None)
+    assert on_land(np.array(LAND)) is None
+    assert kinds(examine(tmp_path, files="none")) == []
 
 
 def test_many_problems_are_counted(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,16 @@ def test_a_run_goes_on_where_one_was_stopped(folders: Path, tmp_path: Path) -> N
     assert report.to_json() == {"samples": 6, "written": 7, "kept": 5}
     assert hashes(tmp_path) == hashes(folders)
     assert seen == [(4, 6), (6, 6)]
+
+
+def test_a_disk_that_refuses_stops_all_processes(folders: Path, tmp_path: Path) -> None:
+    shutil.copytree(folders, tmp_path / "made")
+    shutil.rmtree(tmp_path / "made" / "aerial")
+    (tmp_path / "made" / "aerial").write_text("a file where a folder is needed")
+    with pytest.raises(OutputError, match="Cannot write"):
+        make(settings(count=40), tmp_path / "made", workers=2)
+    photos = list((tmp_path / "made" / "photos").iterdir())
+    assert len(photos) < 40, "what had not begun was not begun"
 
 
 def test_another_data_set_is_not_mixed_in(folders: Path) -> None:

@@ -52,6 +52,21 @@ def test_ordinary_vectors_of_every_precision(distance: str, dtype: type) -> None
     assert_same(ours, wanted)
 
 
+def test_float32_that_errs_more_than_a_sample_of_it_showed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Factors and product are all cut by almost half a last digit, but for those of the sample."""
+    monkeypatch.setattr(scanner, "_SAMPLE", 1)
+    digit = 2.0**-23
+    exact, cut = 1.0 + 2027 * digit, 1.0 + 2027.499 * digit
+    queries = np.array([[1.0], [cut]])
+    references = np.array([exact, cut, cut + 1e-13, cut - 2e-13, cut + 3e-13, exact])[:, None]
+    relevance = random_relevance(np.random.default_rng(0), 2, 6)
+    ours = rank(queries, references, relevance, distance="dot", every_positive=True)
+    wanted = ranks_by_counting(
+        queries, references, relevance, distance="dot", tolerance=ours.tie_tolerance
+    )
+    assert_same(ours, wanted)
+
+
 @pytest.mark.parametrize("every_positive", [False, True])
 def test_nearly_collapsed_vectors(every_positive: bool) -> None:
     """Differences that float32 products cannot see, and float64 ones can."""

@@ -6,9 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from sightline.atlas import Atlas
+from sightline.atlas import Atlas, build_derived
+from sightline.atlas.hashing import HashSettings
+from sightline.atlas.store import Store
+from sightline.atlas.structures import build_structure
 from sightline.errors import (
     AtlasEmptyError,
     EncoderError,
@@ -227,6 +231,42 @@ def test_too_few_places_to_judge(tmp_path: Path, painter: TorchCrossViewEncoder)
     assert not found.abstained
     assert len(found.candidates) == 9
     assert great_circle_m((found.lat, found.lon), place(3, 4)) < STRIDE_M / 2
+
+
+def test_an_atlas_whose_rows_are_of_no_turn(tmp_path: Path, painter: TorchCrossViewEncoder) -> None:
+    """A photo of known heading may be compared with none of them."""
+    metres, centres = grid(2)
+    pictures = [patch(*pair) for pair in metres]
+    written = tmp_path / "written"
+    write_aerial_atlas(written, painter, centres, pictures, patch_m=PATCH_M, stride_m=STRIDE_M)
+    store = Store.open(written)
+    rows = store.take(np.arange(store.count), store.schema.names)
+    number = rows.schema.get_field_index("view")
+    views = pa.array(np.full(store.count, 7, np.int16))
+    Store.create(tmp_path / "damaged", store.card).append(rows.set_column(number, "view", views))
+    locator = CrossViewLocator(Atlas.open(tmp_path / "damaged"), painter, heading=20.0)
+    with pytest.raises(AtlasEmptyError, match=r"No patch is left to compare 'lost.png' with") as c:
+        locator.locate(photo(view(3, 4, 20.0), name="lost.png"))
+    assert "sightline atlas verify" in c.value.hint
+
+
+def test_a_search_that_did_not_see_everything(
+    tmp_path: Path, painter: TorchCrossViewEncoder
+) -> None:
+    """Of a structure's answer nobody knows whether it is all: the atlas says how much there is."""
+    metres, centres = grid(4)
+    pictures = [patch(*pair) for pair in metres]
+    folder = tmp_path / "hashed"
+    write_aerial_atlas(folder, painter, centres, pictures, patch_m=PATCH_M, stride_m=STRIDE_M)
+    build_derived(folder)
+    build_structure(folder, HashSettings(tables=4, bits=2))
+    one = photo(view(3, 4, 20.0))
+    hashed, exact = (
+        CrossViewLocator(Atlas.open(folder), painter, mode=mode).locate(one)
+        for mode in ("lsh", "exact")
+    )
+    assert_same(hashed, exact)
+    assert hashed.threshold == pytest.approx(exact.threshold, abs=0.05)
 
 
 def test_a_panorama_asks_a_model_of_90_degrees(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sightline.errors import AtlasEmptyError, FingerprintError, UsageError, Vect
 from sightline.geo.distance import great_circle_m
 from sightline.geo.region import Circle
 from sightline.imagery.photo import Photo, open_photo
-from sightline.locating import Locator, MethodSettings, prepare_query
+from sightline.locating import Locator, MethodSettings, locator_for, prepare_query
 from sightline.locating.estimate import Estimate
 from sightline.locating.judging import estimates_of
 from sightline.locating.locator import UNMEASURED_THRESHOLD
@@ -247,6 +247,21 @@ def test_scores_without_likeness_always_abstain(threshold: float | None) -> None
     assert found.margin is None
     assert [c.weight for c in found.candidates] == [0.5, 0.5]
     assert great_circle_m((found.lat, found.lon), (1.0, 2.0)) < 0.01
+
+
+def test_methods_are_compared_without_a_classifier_too(
+    atlas: Atlas, encoder: MeanColours, tmp_path: Path
+) -> None:
+    opened = photo(tmp_path, 4)
+    encoder.batches.clear()
+    (found,) = locator_for(atlas, encoder, compare=True).locate_many([opened])
+    assert encoder.batches == [1]
+    assert (found.method, [other.method for other in found.alternatives]) == (
+        "nearest",
+        ["density", "clusters"],
+    )
+    for other in found.alternatives:
+        assert other == Locator(atlas, encoder, method=other.method).locate(opened)
 
 
 def test_exclusions_take_evidence_away(atlas: Atlas, encoder: MeanColours, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_forms_that_cannot_be(folder: Path, tmp_path: Path) -> None:
 
 
 CHANGES: list[tuple[Callable[[dict], object], str]] = [
-    (lambda d: d.update(encoder={}), "Got both"),
+    (lambda d: d.update(encoder={}), "Got 'encoder' and 'cross_view'"),
     (lambda d: d.update(cross_view=[]), "JSON object"),
     (lambda d: d["cross_view"].update(dimension=3), "dimension 3"),
     (lambda d: d["cross_view"].pop("dimension"), "dimension None"),

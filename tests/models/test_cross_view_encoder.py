@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sightline.errors import EncoderError, UsageError, VectorError
-from sightline.models import cross_view_runtime as module
+from sightline.models import autocast_runtime as module
 from sightline.models.cross_view_encoder import TorchCrossViewEncoder
 from sightline.models.cross_view_queries import ROLL_DEGREES
 from sightline.models.protocol import GroundQueries

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 
+import sightline.planet.pairs as pairs_module
 from sightline.errors import UsageError
 from sightline.geo.distance import great_circle_m
 from sightline.planet.difficulty import difficulty
 from sightline.planet.looks.moment import Weather, season_phase, sun_position
 from sightline.planet.pairs import PAIRS_PER_AREA, CrossViewPairs, PairPlan
 from sightline.planet.planet import Planet
+from sightline.planet.world.neighbourhood import Neighbourhood
+from sightline.planet.world.standpoints import Standpoint
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +113,26 @@ def test_bad_weather(planet: Planet) -> None:
     assert {Weather.RAIN, Weather.FOG, Weather.SNOWFALL} <= set(skies)
     suns = [sun_position(p.shot.latlng, p.shot.when)[1] for p in found]
     assert min(suns) < -6
+
+
+def test_areas_without_streets_are_replaced_and_then_given_up(
+    planet: Planet, plain: list[PairPlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty, street_near = places(plain[:4]), pairs_module.street_near
+
+    def far_from(around: Neighbourhood, *arguments: Any) -> Standpoint | None:
+        """Streets everywhere but in the first area: as if a lake were there."""
+        found = street_near(around, *arguments)
+        here = found is not None and great_circle_m(np.array([found.latlng]), empty).min() < 400
+        return None if here else found
+
+    monkeypatch.setattr(pairs_module, "street_near", far_from)
+    moved = places(plans(planet, "aligned-panorama", areas=1))
+    assert great_circle_m(moved[:, None], empty[None]).min() > 300
+    monkeypatch.setattr(pairs_module, "street_near", lambda *_: None)
+    with pytest.raises(UsageError, match=r"Too few streets .* of area 0 of 'train'") as caught:
+        plans(planet, "aligned-panorama", areas=1)
+    assert "another seed" in caught.value.hint
 
 
 def test_a_gallery_of_distractors(planet: Planet) -> None:

@@ -10,7 +10,15 @@ import pytest
 from sightline.errors import UsageError
 from sightline.geo.distance import great_circle_m
 from sightline.planet.difficulty import difficulty
-from sightline.planet.regions import AREA, PATTERN, SUPERBLOCK, Area, PairRegion, split_of_area
+from sightline.planet.regions import (
+    AREA,
+    PATTERN,
+    SUPERBLOCK,
+    Area,
+    PairRegion,
+    Split,
+    split_of_area,
+)
 from sightline.planet.world.lattice import latlng_of
 
 SPLITS = ("train", "val", "test")
@@ -86,6 +94,23 @@ def test_splits_of_areas() -> None:
     assert [split for split, _ in found] == 3 * list(PATTERN)
     for split in SPLITS:
         assert [k for s, k in found if s == split] == list(range(3 * PATTERN.count(split)))
+
+
+@pytest.mark.parametrize(
+    ("seed", "span", "split"), [(5, "unseen-country", "test"), (18, "country", "val")]
+)
+def test_land_that_has_no_more_areas(seed: int, span: str, split: Split) -> None:
+    """A town abroad that is the only one of its country, and a country of few towns."""
+    region = PairRegion(seed, difficulty(span), tile_m=350.0)
+    with pytest.raises(
+        UsageError, match=rf"has no more than \d+ areas for the split '{split}'"
+    ) as c:
+        region.area(split, 10**9)
+    assert "Ask for fewer pairs" in c.value.hint
+    held = int(c.value.message.split(" areas")[0].rsplit(" ", 1)[1])
+    assert region.area(split, held - 1).face in range(6)
+    with pytest.raises(UsageError, match="no more"):
+        region.area(split, held)
 
 
 def test_tiles_that_are_too_large() -> None:

@@ -65,6 +65,18 @@ def test_nobody_stands_in_a_building_or_in_water(planet: Planet) -> None:
     assert not is_open(planet, (0.0, 0.0)) or planet.elevation([[0.0, 0.0]])[0] > 0
 
 
+def test_who_finds_no_land_stands_near_the_plan_all_the_same(
+    planet: Planet, plans: list[PhotoPlan]
+) -> None:
+    sea = (16.4354, -107.2195)
+    assert not is_open(planet, sea)
+    assert planet.street_near(sea, 0, 90.0) is None
+    plan = next(plan for plan in plans if not plan.sight and not plan.subject)
+    taken = stand(planet, replace(plan, latlng=sea))
+    assert 0 < great_circle_m(np.array([taken.latlng]), np.array([sea]))[0] < 600
+    assert taken.shot.latlng == taken.latlng
+
+
 def test_a_building_hides_what_is_behind_it(planet: Planet) -> None:
     town = planet.world.settlements.metropolises
     from sightline.planet.world.lattice import latlng_of_vectors

@@ -13,6 +13,7 @@ from sightline.training.sources import open_data
 from sightline.training.task import Validation
 from sightline.training.watching import Silent, StepReport
 
+from .photo_sets import manifest_of, rows_of_photos
 from .recipes import tiny
 
 
@@ -60,3 +61,11 @@ def planet_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pair_data(planet_pairs: Path) -> PairData:
     return read_pairs(open_data(tiny(), planet_pairs, planet_pairs, Silent()), tiny())
+
+
+@pytest.fixture(scope="session")
+def photo_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of 96 photos: 64 to train on, 16 to select, 16 to test."""
+    root = tmp_path_factory.mktemp("photos")
+    manifest_of(root, rows_of_photos(root))
+    return root / "manifest"

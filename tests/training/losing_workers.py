@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sightline.errors import TrainingWorkerError
-from sightline.training.loading import PairLoader, PairPixels
+from sightline.training.loading import BatchLoader, PairPixels
 
 COUNT = 24
 
@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
     notes: list[str] = []
     source = Suicidal(fatal)
     pairs = np.stack([np.arange(COUNT)] * 2, axis=1)
-    loader = PairLoader(PairPixels(pairs, source, source), workers=1, pin=False, note=notes.append)
+    loader = BatchLoader(PairPixels(pairs, source, source), workers=1, pin=False, note=notes.append)
     batches = np.split(np.arange(COUNT), 6)
     fatal.write_text("once")
     seen = [one.ground[:, 0, 0, 0].tolist() for one in loader.load(batches)]

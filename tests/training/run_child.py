@@ -20,13 +20,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from sightline.training.cross_view_run import build, network_settings
 from sightline.training.embedding import Embedder
 from sightline.training.loop import Loop
 from sightline.training.pair_data import read_pairs
 from sightline.training.pixels import DecodedEachTime
 from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes, joined
-from sightline.training.run import build, network_settings, train
+from sightline.training.run import train
 from sightline.training.sources import open_data
 from sightline.training.task import LoopSettings, TaskBatch, Validation
 from sightline.training.views import Views

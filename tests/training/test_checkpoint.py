@@ -58,7 +58,19 @@ def test_a_folder_that_is_not_there_is_no_place_to_write(tmp_path: Path) -> None
         save_checkpoint(tmp_path / "none" / "c", Checkpoint({"a": torch.zeros(1)}))
 
 
-@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
+class Counting(torch.optim.SGD):
+    """Keeps a plain number in its state, as some optimisers do."""
+
+    def step(self, closure: None = None) -> None:
+        super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                state = self.state[parameter]
+                state["steps"] = state.get("steps", 0) + 1
+                parameter.data -= 0.01 * state["steps"]
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD, Counting])
 def test_an_optimiser_goes_on_where_it_was(kind: type[torch.optim.Optimizer]) -> None:
     def steps(model: nn.Linear, optimiser: torch.optim.Optimizer, numbers: range) -> None:
         for number in numbers:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.training.loading import PairLoader, PairPixels
+from sightline.training.loading import BatchLoader, PairPixels
 from sightline.training.pixels import DecodedEachTime
 
 PAIRS = np.array([(n, n // 2) for n in range(8)])
@@ -25,7 +25,7 @@ def pixels(tmp_path: Path) -> PairPixels:
 
 
 def test_batches_come_in_order_with_what_is_broken(pixels: PairPixels) -> None:
-    loader = PairLoader(pixels, workers=0, pin=False, note=pytest.fail)
+    loader = BatchLoader(pixels, workers=0, pin=False, note=pytest.fail)
     batches = [np.array([5, 1]), np.array([6, 0, 7])]
     for _ in range(2):  # another pass, other batches
         first, second = loader.load(batches)

@@ -6,7 +6,9 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from sightline.errors import (
     OutputError,
     TrainingDivergedError,
     TrainingMemoryError,
+    VectorError,
 )
+from sightline.losses import InfoNCELoss
 from sightline.training.checkpoint import read_checkpoint
-from sightline.training.faults import told_of_memory
+from sightline.training.faults import told_of_divergence, told_of_memory
 from sightline.training.loop import Loop, step_seed
 from sightline.training.optimisation import learning_rate
-from sightline.training.task import LoopSettings, Stage
+from sightline.training.task import LoopSettings, Stage, TaskBatch
 from sightline.training.watching import RunLog, StepReport
 
 from .conftest import Listener
@@ -35,6 +39,13 @@ TWO = Stage(name="two", epochs=2, learning_rate=0.01)
 STEPS = ROWS // BATCH
 
 
+class EndsEarly(LinearTask):
+    """Has one batch less than it promises in each epoch."""
+
+    def batches(self, first: int) -> Iterator[TaskBatch]:
+        yield from islice(super().batches(first), STEPS - 1)
+
+
 def loop(task: LinearTask, folder: Path, watcher: Any = None, **settings: Any) -> Loop:
     given = {"log_steps": 1, "checkpoint_minutes": 0.0, **settings}
     return Loop(task, LoopSettings(**given), folder, watcher=watcher)
@@ -43,6 +54,26 @@ def loop(task: LinearTask, folder: Path, watcher: Any = None, **settings: Any) -
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open() as file:
         return list(csv.DictReader(file))
+
+
+def test_an_epoch_whose_batches_end_early_ends_with_them(
+    tmp_path: Path, listener: Listener
+) -> None:
+    end = loop(EndsEarly(ONE), tmp_path, listener).run()
+    assert (end.stage, end.epoch, end.step) == (1, 0, 3 * (STEPS - 1))
+    assert len(listener.validations) == 3
+
+
+def test_only_embeddings_that_are_not_finite_are_called_diverged(tmp_path: Path) -> None:
+    rows = torch.ones(4, 3)
+    with (
+        pytest.raises(VectorError, match=r"must have the shape of"),
+        told_of_divergence(7, tmp_path),
+    ):
+        InfoNCELoss()(rows, rows[:2])
+    rows[1] = torch.nan
+    with pytest.raises(TrainingDivergedError, match="step 7"), told_of_divergence(7, tmp_path):
+        InfoNCELoss()(rows, rows)
 
 
 def test_a_run_learns_and_says_so(tmp_path: Path, listener: Listener) -> None:

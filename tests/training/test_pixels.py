@@ -92,6 +92,28 @@ def test_a_file_that_does_not_fit_is_made_anew(paths: list[Path], tmp_path: Path
     assert not file.exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_disk_that_fills_up_is_told_and_nothing_half_made_is_left(
+    paths: list[Path], tmp_path: Path
+) -> None:
+    file = tmp_path / f"ground-{SIZE[0]}x{SIZE[1]}-{16 * 'a'}.npy"
+    file.symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="No space left") as error:
+        KeptOnDisk(tmp_path, "ground", paths, SIZE, "a" * 64)
+    assert error.value.path == str(file)
+    assert not file.is_symlink()
+
+
+def test_a_folder_in_the_place_of_the_file_is_told_and_kept(
+    paths: list[Path], tmp_path: Path
+) -> None:
+    file = tmp_path / f"ground-{SIZE[0]}x{SIZE[1]}-{16 * 'a'}.npy"
+    file.mkdir()
+    with pytest.raises(OutputError, match="Is a directory"):
+        KeptOnDisk(tmp_path, "ground", paths, SIZE, "a" * 64)
+    assert file.is_dir()
+
+
 def test_a_disk_with_too_little_room_is_told_before(tmp_path: Path) -> None:
     paths = [tmp_path / "0.png"] * 10**6
     with pytest.raises(OutputError, match="MiB do not fit into") as error:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from sightline.errors import RecipeError
 from sightline.training import CrossViewRecipe, find_recipe, read_recipe, recipe_names
+from sightline.training.cross_view_run import network_settings
 from sightline.training.recipe import value_of
 from sightline.training.recipe_files import recipes_folder
-from sightline.training.run import network_settings
 
 from .recipes import tiny
 
-NAMES = sorted(recipe_names())
+NAMES = sorted(recipe_names("cross-view"))
 
 
 def read(text: str, *changes: str) -> CrossViewRecipe:
@@ -41,6 +41,11 @@ def test_an_unknown_key_names_the_nearest_and_its_line() -> None:
         read("epochs = 3\n# a comment\nlerning_rate = 1e-3\n")
     assert "'learning_rate'" in e.value.hint
     assert e.value.code == "recipe"
+
+
+def test_a_key_that_is_written_otherwise_than_it_reads_is_said_to_stand_in_line_1() -> None:
+    with pytest.raises(RecipeError, match=r"mine.toml, line 1: there is no key 'epoch'"):
+        read('seed = 1\n"ep\\u006fch" = 3\n')
 
 
 def test_a_table_is_no_key() -> None:
@@ -195,7 +200,7 @@ def test_recipes_are_found_by_name_and_by_path(tmp_path: Path) -> None:
         find_recipe("frgoe")
     assert "Did you mean 'frgeo'" in error.value.hint
     with pytest.raises(RecipeError) as error:
-        find_recipe("other", task="none")
+        find_recipe("other", "none")
     assert error.value.hint == "Give the path of a TOML file."
 
 

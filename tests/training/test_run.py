@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from tests.test_bare_machine import run as bare
 
 from sightline.datasets import Manifest, write_manifest
+from sightline.datasets.layouts import read
 from sightline.errors import (
     BundleError,
     CheckpointError,
@@ -43,13 +44,13 @@ from sightline.training.checkpoint import read_checkpoint
 from sightline.training.cross_view import CrossViewTask
 from sightline.training.cross_view_batches import require_batches
 from sightline.training.cross_view_recipe import CrossViewRecipe
+from sightline.training.cross_view_run import build, network_settings
 from sightline.training.evaluating import evaluate_run
 from sightline.training.grid import _own_data, ablation_runs, few_shot_runs, run_grid
 from sightline.training.pair_data import PairData, read_pairs
 from sightline.training.pixels import DecodedEachTime
 from sightline.training.processes import Processes
 from sightline.training.recipe import read_recipe
-from sightline.training.run import build, network_settings
 from sightline.training.run_folder import RunFolder
 from sightline.training.task import TaskBatch
 from sightline.training.watching import Silent
@@ -191,6 +192,15 @@ def test_a_run_whose_memory_was_full_goes_on_in_chunks(planet_pairs: Path, tmp_p
     assert about["status"] == "finished"
     assert about["recipe"]["chunk_size"] == 4
     assert RunFolder(out).recipe(CrossViewRecipe) == chunked
+
+
+def test_images_without_hashes_are_told_of(
+    planet_pairs: Path, tmp_path: Path, listener: Listener
+) -> None:
+    write_manifest(tmp_path / "bare", read(planet_pairs, "plain"))
+    train(tiny(epochs=1), tmp_path / "run", data=tmp_path / "bare", device="cpu", watcher=listener)
+    said = "160 of 160 images have no hash in the manifest"
+    assert [note.startswith(said) for note in listener.notes].count(True) == 1
 
 
 def test_a_finished_run_is_left_as_it_is(run: Path, planet_pairs: Path, listener: Listener) -> None:
@@ -419,14 +429,16 @@ def test_recipes_of_many_kinds_run(
     assert ("No test split" in card) == (about["test"] is None)
 
 
+@pytest.mark.parametrize("aerial_view", ["north-up", "polar"])
 def test_unknown_headings_are_scored_under_the_best_turn(
-    planet_pairs: Path, tmp_path: Path
+    planet_pairs: Path, tmp_path: Path, aerial_view: str
 ) -> None:
     recipe = tiny(
         **FEW,
         architecture="frgeo",
         heading="unknown",
         phases=2,
+        aerial_view=aerial_view,
         aerial_size=(64, 64),
         ground_size=(32, 128),
         model_args={"output_stride": 8},
@@ -440,6 +452,7 @@ def test_unknown_headings_are_scored_under_the_best_turn(
     assert again["metrics"]["mrr"]["value"] == pytest.approx(test["metrics"]["mrr"]["value"])
     settings = read_bundle(tmp_path / "run" / "bundle").settings
     assert (settings.heading, settings.turns) == ("unknown", 2)
+    assert settings.polar_size == (None if aerial_view == "north-up" else (32, 128))
 
 
 def broken_copy(planet_pairs: Path, target: Path, *numbers: int) -> Path:

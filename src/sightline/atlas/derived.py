@@ -164,11 +164,18 @@ def open_current(path: Path, card: AtlasCard) -> Derived | None:
 
 
 def current_name(path: Path) -> str | None:
-    """Return the name of an atlas's current derived folder, or None."""
+    """Return the name of an atlas's current derived folder; None if there is none yet.
+
+    Raises:
+        AtlasDamagedError: The file with the name cannot be read.
+    """
+    file = path / FOLDER_NAME / CURRENT_NAME
     try:
-        return (path / FOLDER_NAME / CURRENT_NAME).read_text(encoding="utf-8").strip()
+        return file.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(file, f"cannot be read: {error}") from error
 
 
 def current_manifest(path: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -290,12 +297,12 @@ def check(path: str | os.PathLike[str]) -> list[str]:
     Returns:
         What is wrong, one sentence each; empty if all is well, or if there is none yet.
     """
-    home = Path(path)
-    name = current_name(home)
-    if name is None:
-        return []
-    folder = home / FOLDER_NAME / name
+    home = folder = Path(path)
     try:
+        name = current_name(home)
+        if name is None:
+            return []
+        folder = home / FOLDER_NAME / name
         manifest = read_manifest(folder)
         problems = _changed_files(folder, manifest["files"])
         if problems:

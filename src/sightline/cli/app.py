@@ -13,6 +13,7 @@ from sightline.cli.dataset import dataset
 from sightline.cli.doctor import doctor
 from sightline.cli.evaluate import evaluate
 from sightline.cli.evaluate_cross_view import cross_view
+from sightline.cli.evaluate_global import global_
 from sightline.cli.explain import explain
 from sightline.cli.locate import locate
 from sightline.cli.model import model
@@ -35,6 +36,7 @@ app.add_typer(train)
 app.add_typer(dataset)
 app.add_typer(evaluate)
 evaluate.command("cross-view")(cross_view)
+evaluate.command("global")(global_)
 app.add_typer(planet)
 app.add_typer(partition)
 app.command()(explain)

@@ -94,7 +94,7 @@ def cross_view(
             on=on,
             split=split,
             device=device,
-            watcher=_watcher(bar),
+            watcher=told_to(bar),
             resamples=resamples,
             confidence=confidence,
             seed=seed,
@@ -107,7 +107,7 @@ def cross_view(
             note(printable(str(file)))
 
 
-def _watcher(bar: ProgressLike) -> Watcher:
+def told_to(bar: ProgressLike) -> Watcher:
     """Passes on what is said and done while data are opened."""
     from sightline.training.watching import Silent
 

@@ -5,22 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from sightline.cli.console import (
-    Status,
-    complain,
-    out,
-    printable,
-    progress_bar,
-    require_writable,
-    say,
-    say_json,
-)
+from sightline.cli.console import Status, complain, progress_bar, require_writable, say_json
+from sightline.cli.located_text import show_photo
 from sightline.cli.options import JsonOption, Method, ModelOption, Search, WithinOption
 from sightline.errors import OutputError, SightlineError, UsageError
 
@@ -28,7 +18,6 @@ if TYPE_CHECKING:
     from sightline.datasets import PhotoArguments
     from sightline.locating import AnyLocator, HeadingChoice, LocatedPhoto
 
-SHOWN_MATCHES = 5
 # So many photos are encoded in the seconds that finding the fastest way to encode takes.
 FEW_PHOTOS = 32
 
@@ -43,20 +32,68 @@ def locate(
         ),
     ],
     atlas: Annotated[
-        Path, typer.Option("--atlas", help="The atlas folder to ask.", show_default=False)
-    ],
+        Path | None,
+        typer.Option(
+            "--atlas",
+            help="The atlas folder to ask. Not needed with a --model for --method classify.",
+            show_default=False,
+        ),
+    ] = None,
     model: ModelOption = None,
-    method: Annotated[Method, typer.Option(help="How to read the matches.")] = Method.nearest,
+    method: Annotated[
+        Method | None,
+        typer.Option(
+            help="How to read the matches; with a model that holds a classifier of places, "
+            "`within-cell` asks it in which cell to search, and `classify` asks it alone. By "
+            "default `within-cell` with such a model, and `nearest` otherwise.",
+            show_default=False,
+        ),
+    ] = None,
     within: WithinOption = None,
     k: Annotated[
         int | None,
         typer.Option(
             "--k",
             min=1,
-            help="How many matches to use: 10 for nearest and clusters, 100 for density.",
+            help="How many matches to use: 100 for density, 10 for all others.",
             show_default=False,
         ),
     ] = None,
+    cells: Annotated[
+        int | None,
+        typer.Option(
+            "--cells",
+            min=1,
+            help="Of within-cell: how many of the most probable cells to search; 1 by default.",
+            show_default=False,
+        ),
+    ] = None,
+    mass: Annotated[
+        float | None,
+        typer.Option(
+            "--mass",
+            metavar="P",
+            help="Of within-cell: search as many cells as hold this much of the probability, above "
+            "0 and at most 1; with --cells at most so many.",
+            show_default=False,
+        ),
+    ] = None,
+    levels: Annotated[
+        bool,
+        typer.Option(
+            "--levels",
+            help="Of within-cell and classify: name a place for street, city, region, country and "
+            "continent each.",
+        ),
+    ] = False,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="With an atlas of photos: say too what every other method answers to the same "
+            "vectors.",
+        ),
+    ] = False,
     search: Annotated[
         Search,
         typer.Option(
@@ -110,12 +147,16 @@ def locate(
     locator = open_locator(
         atlas,
         model=model,
-        method=method.value,
+        method=None if method is None else method.value,
         within=within,
         k=k,
         mode=search.value,
         heading=looks,
         as_declared=as_declared,
+        cells=cells,
+        mass=mass,
+        levels=levels,
+        compare=compare,
         few=few,
     )
     results = _locate_all(found, locator)
@@ -124,7 +165,7 @@ def locate(
         say_json(document)
     else:
         for photo in document["photos"]:
-            _show(photo)
+            show_photo(photo)
     failed = any(result.error for result in results)
     for target, write in ((report, write_report), (geojson, write_geojson), (kml, write_kml)):
         try:
@@ -197,62 +238,3 @@ def _not_found(error: SightlineError) -> LocatedPhoto:
         estimate=None,
         error=error,
     )
-
-
-def _show(photo: dict[str, Any]) -> None:
-    say(printable(photo["path"]), style="bold")
-    if photo["exif"]:
-        _show_exif(photo["exif"])
-    elif photo["exif_problem"]:
-        say(f"  its own place   refused: {printable(photo['exif_problem'])}", style="dim")
-    if photo["error"]:
-        say(f"  error           {printable(photo['error']['message'])}", style="red")
-        say(f"                  {printable(photo['error']['hint'])}", style="dim")
-    else:
-        _show_estimate(photo["estimate"])
-        out.print(_matches(photo["candidates"][:SHOWN_MATCHES]))
-    say("")
-
-
-def _show_exif(exif: dict[str, Any]) -> None:
-    from sightline.report.text import distance_text
-
-    apart = exif["to_estimate_m"]
-    compared = "" if apart is None else f"; the estimate is {distance_text(apart)} away"
-    say(f"  its own place   {exif['lat']:.6f}, {exif['lon']:.6f} (EXIF, not used{compared})")
-
-
-def _show_estimate(estimate: dict[str, Any]) -> None:
-    from sightline.report.text import distance_text
-
-    place = f"{estimate['lat']:.6f}, {estimate['lon']:.6f}   {estimate['place']['text']}"
-    if estimate["abstained"]:
-        say("  estimate        none that would hold", style="yellow")
-        say(f"                  {printable(estimate['reason'] or '')}", style="yellow")
-        say(f"  best guess      {place}", style="dim")
-    else:
-        say(f"  estimate        {place}", style="green")
-    say(
-        f"  spread          half of the evidence within {distance_text(estimate['radius_50_m'])}, "
-        f"90 % within {distance_text(estimate['radius_90_m'])} ({estimate['method']})"
-    )
-    if estimate.get("heading_degrees") is not None:
-        say(f"  looking         towards {estimate['heading_degrees']:.0f}°")
-    for note in estimate.get("notes", ()):
-        say(f"  note            {printable(note)}", style="dim")
-
-
-def _matches(candidates: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for heading in ("  distance", "weight", "best matches at"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    # Names may be long: they come last, and are folded rather than cut.
-    table.add_column("photo", overflow="fold")
-    for match in candidates:
-        table.add_row(
-            f"{match['distance']:.3f}",
-            f"{match['weight']:.0%}",
-            f"{match['lat']:.6f}, {match['lon']:.6f}",
-            Text(printable(match["uri"])),
-        )
-    return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import typer
@@ -197,9 +197,23 @@ def info(
     if as_json:
         say_json(described)
         return
-    for key, value in described.items():
+    for key, value in _facts(described).items():
         shown = value if isinstance(value, str) else json.dumps(value)
         say(f"{key.replace('_', ' '):<18} {printable(shown)}")
+
+
+def _facts(described: dict[str, Any]) -> dict[str, Any]:
+    """The same with one line for a classifier, and one for each of its partitions."""
+    facts: dict[str, Any] = {}
+    for key, value in described.items():
+        if key != "classifier":
+            facts[key] = value
+            continue
+        facts[key] = f"{value['head']} head, fingerprint {value['fingerprint']}"
+        for number, cells in enumerate(value["partitions"]):
+            said = f"{cells['cells']:,} cells ({cells['kind']}), fingerprint {cells['fingerprint']}"
+            facts[f"partition {number}"] = said
+    return facts
 
 
 @model.command()

@@ -10,11 +10,13 @@ import typer
 
 
 class Method(StrEnum):
-    """How an estimate is read off the matches."""
+    """How an estimate is made: read off the matches, or by asking a classifier."""
 
     nearest = "nearest"
     density = "density"
     clusters = "clusters"
+    within_cell = "within-cell"
+    classify = "classify"
 
 
 class Search(StrEnum):

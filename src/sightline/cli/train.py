@@ -19,12 +19,16 @@ from sightline.cli.options import JsonOption
 from sightline.errors import UsageError
 
 if TYPE_CHECKING:
-    from sightline.training import CrossViewRecipe
     from sightline.training.grid import GridRun
+    from sightline.training.run import TrainedRecipe
     from sightline.training.task import Validation
     from sightline.training.watching import StepReport
 
-_SHOWN = ("recall@1", "recall@5", "recall@10", "recall@1%", "hit_rate", "mrr", "pssr")
+_SHARES = (
+    *("recall@1", "recall@5", "recall@10", "recall@1%", "hit_rate", "mrr", "pssr"),
+    *(f"accuracy@{km}km" for km in (1, 25, 200, 750, 2500)),
+)
+_MEDIAN = "median_error_km"
 _RUN = "run"
 
 
@@ -160,10 +164,10 @@ def ablate(
 
     Example: `sightline train ablate small-planet --vary loss=tuple,infonce --out losses/`
     """
-    from sightline.training.cross_view_recipe import CrossViewRecipe
     from sightline.training.grid import ablation_runs
     from sightline.training.recipe import value_of
 
+    common = _read(recipe, changes)
     values: dict[str, list[Any]] = {}
     for one in vary:
         key, equals, listed = one.partition("=")
@@ -173,8 +177,8 @@ def ablate(
                 f"--vary must be KEY=A,B. Got {one!r}.",
                 hint="For example --vary loss=tuple,infonce.",
             )
-        values[key.strip()] = [value_of(CrossViewRecipe, key.strip(), part) for part in parts]
-    runs = ablation_runs(_read(recipe, changes), values, seeds=seeds)
+        values[key.strip()] = [value_of(type(common), key.strip(), part) for part in parts]
+    runs = ablation_runs(common, values, seeds=seeds)
     _run_all(runs, out_folder, data, device, as_json=as_json)
 
 
@@ -184,20 +188,20 @@ def recipes(as_json: JsonOption = False) -> None:
 
     Example: `sightline train recipes`
     """
-    from sightline.training import CrossViewRecipe, read_recipe, recipe_names
+    from sightline.training import open_recipe, recipe_names
 
-    found = {name: read_recipe(CrossViewRecipe, path) for name, path in recipe_names().items()}
+    found = {name: open_recipe(path) for name, path in recipe_names().items()}
     if as_json:
         say_json({name: one.to_dict() for name, one in found.items()})
         return
     for name, one in found.items():
-        say(f"{name:<20} {one.source}")
+        say(f"{one.task:<10} {name:<24} {one.source}")
 
 
-def _read(recipe: str, changes: list[str] | None) -> CrossViewRecipe:
-    from sightline.training import CrossViewRecipe, find_recipe, read_recipe
+def _read(recipe: str, changes: list[str] | None) -> TrainedRecipe:
+    from sightline.training import find_recipe, open_recipe
 
-    return read_recipe(CrossViewRecipe, find_recipe(recipe), changes or ())
+    return open_recipe(find_recipe(recipe), changes or ())
 
 
 def _run_all(
@@ -214,7 +218,7 @@ def _run_all(
     table.add_column("setting")
     table.add_column("seeds", justify="right")
     shown = [
-        name for name in _SHOWN if any(f"test {name}" in s["mean"] for s in summary["settings"])
+        name for name in _SHARES if any(f"test {name}" in s["mean"] for s in summary["settings"])
     ]
     for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
@@ -235,14 +239,17 @@ def _mean_cell(setting: dict[str, Any], name: str) -> str:
 
 def _show_run(about: dict[str, Any]) -> None:
     best = about["best"]
+    rows = "pairs" if about["recipe"]["task"] == "cross-view" else "photos"
     say(
-        f"{printable(about['name'])}: {about['data']['train']:,} pairs, {about['steps']:,} steps, "
+        f"{printable(about['name'])}: {about['data']['train']:,} {rows}, {about['steps']:,} steps, "
         f"{about['seconds']:,.0f} s; best after epoch {best['epoch']}: {best['score']:.4f}",
         style="bold",
     )
-    for name in _SHOWN:
+    for name in _SHARES:
         if about["test"] and name in about["test"]:
-            say(f"  {name:<10} {100 * about['test'][name]:6.2f} %")
+            say(f"  {name:<15} {100 * about['test'][name]:6.2f} %")
+    if about["test"] and about["test"].get(_MEDIAN) is not None:
+        say(f"  {'median error':<15} {about['test'][_MEDIAN]:6,.0f} km")
 
 
 class _Console:
@@ -262,14 +269,14 @@ class _Console:
         """Move the bar."""
         told = (
             f"epoch {report.epoch:.2f} of {report.epochs}, loss {report.loss:.4f}, "
-            f"{report.pairs_per_second:,.1f} pairs/s, {_duration(report.remaining_s)} left"
+            f"{report.pairs_per_second:,.1f} a second, {_duration(report.remaining_s)} left"
         )
         self._move(f"stage {report.stage}", report.epoch, report.epochs, told)
 
     def validation(self, stage: str, epoch: int, found: Validation, *, best: bool) -> None:
         """Print a line."""
         shown = ", ".join(
-            f"{name} {100 * found.values[name]:.1f}" for name in _SHOWN if name in found.values
+            f"{name} {100 * found.values[name]:.1f}" for name in _SHARES if name in found.values
         )
         note(f"stage {stage}, epoch {epoch}: {shown}{' (best)' if best else ''}", style="")
         for warning in found.warnings:

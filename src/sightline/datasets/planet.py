@@ -13,8 +13,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sightline.datasets.dataset import Dataset
-from sightline.datasets.layouts import Layout, layout_named
+from sightline.datasets.layouts import layout_named
+from sightline.datasets.layouts.layout import Writer
 from sightline.datasets.layouts.sample import Sample
 from sightline.datasets.layouts.writing import (
     begin,
@@ -80,8 +80,7 @@ def make(
         raise UsageError(f"workers must be at least 1. Got {workers!r}.", hint="Leave it out.")
     folder = Path(root)
     make_folder(folder)
-    layout = _layout(settings)
-    begin(folder, layout, settings.provenance())
+    begin(folder, settings.layout_name, settings.provenance())
     write_json(folder / SETTINGS_FILE, {**settings.provenance(), "count": settings.count})
     rows: list[tuple[int, Sample]] = []
     shards: list[ShardSummary] = []
@@ -97,7 +96,7 @@ def make(
     if settings.layout == "shards":
         write_catalogue(folder, shards)
     else:
-        writer_of(layout).finish(folder, rows)
+        _writer(settings).finish(folder, rows)
     return PlanetReport(done, written, kept)
 
 
@@ -117,7 +116,6 @@ class _Maker:
 
     def __init__(self, settings: PlanetSettings, root: Path) -> None:
         self._settings, self._root = settings, root
-        self._layout = _layout(settings)
         planet = Planet(settings.seed)
         self._source: PairSamples | CollectionSamples
         if settings.kind == "pairs":
@@ -131,7 +129,7 @@ class _Maker:
     def part(self, number: int) -> _Part:
         if self._settings.layout == "shards":
             return self._shard(number)
-        writer = writer_of(self._layout)
+        writer = _writer(self._settings)
         written = kept = 0
         rows = []
         for nth, sample in self._samples(number):
@@ -165,20 +163,8 @@ class _Maker:
         return _Part(count, 1, 0, [], [summary])
 
 
-def _layout(settings: PlanetSettings) -> Layout:
-    layouts = PAIR_LAYOUTS if settings.kind == "pairs" else PHOTO_LAYOUTS
-    name = layouts[settings.layout]
-    if name != "shards":
-        return layout_named(name)
-    return Layout("shards", "WebDataset shards", "docs/planet.md", lambda _: None, _not_read)
-
-
-def _not_read(root: Path, variant: str | None) -> Dataset:  # noqa: ARG001
-    raise UsageError(
-        "Shards are read by sightline.datasets.reading, and are no layout of folders.",
-        hint="See docs/planet.md.",
-        path=root,
-    )
+def _writer(settings: PlanetSettings) -> Writer:
+    return writer_of(layout_named(settings.layout_name))
 
 
 def _jobs(settings: PlanetSettings) -> int:

@@ -60,8 +60,7 @@ class PlanetSettings:
 
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, ("pairs", "photos"))
-        layouts = PAIR_LAYOUTS if self.kind == "pairs" else PHOTO_LAYOUTS
-        _one_of(f"The layout of {self.kind}", self.layout, tuple(layouts))
+        _one_of(f"The layout of {self.kind}", self.layout, tuple(self._layouts))
         for name in ("count", "tile_px", "metres_per_pixel", "width", "height"):
             value = getattr(self, name)
             if value is not None and value <= 0:
@@ -95,6 +94,15 @@ class PlanetSettings:
                 "difficulty 'offset'.",
                 hint="Leave out 'offset'.",
             )
+
+    @property
+    def layout_name(self) -> str:
+        """The layout of its folder as :func:`layout_named` knows it, or ``shards``."""
+        return self._layouts[self.layout]
+
+    @property
+    def _layouts(self) -> dict[str, str]:
+        return PAIR_LAYOUTS if self.kind == "pairs" else PHOTO_LAYOUTS
 
     @property
     def sizes(self) -> PictureSizes:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from sightline.datasets.layouts import layout_named
 from sightline.datasets.layouts.writing import JPEG_QUALITY, begin, is_whole
 from sightline.datasets.photo_exif import exif_block, focal_length_35mm
 from sightline.datasets.planet_samples import LICENCE, SOURCE
@@ -105,7 +104,7 @@ def walk(
     shots = plan_walk(planet, region, photos, panorama=panorama)
     folder = Path(root)
     make_folder(folder)
-    begin(folder, layout_named("table"), _provenance(region, planet.seed, panorama, wanted))
+    begin(folder, "table", _provenance(region, planet.seed, panorama, wanted))
     files: list[Path] = []
     written = 0
     for number, shot in enumerate(shots):

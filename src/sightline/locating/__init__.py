@@ -1,7 +1,9 @@
 """From matches to a place on the map: three methods, their uncertainty, and the locator."""
 
 from sightline.locating.aerial_queries import AerialQuery, HeadingChoice, prepare_aerial_query
-from sightline.locating.choosing import locator_for
+from sightline.locating.cell_beliefs import Beliefs, believe
+from sightline.locating.cell_locator import CellLocator
+from sightline.locating.choosing import default_method, locator_for
 from sightline.locating.classification import (
     ChosenCells,
     LevelAnswers,
@@ -10,13 +12,21 @@ from sightline.locating.classification import (
     classify,
 )
 from sightline.locating.clusters import cluster_labels, largest_cluster
+from sightline.locating.comparing import ComparingLocator
 from sightline.locating.cross_view import CrossViewLocator
 from sightline.locating.density import density_mode
-from sightline.locating.estimate import Candidate, Estimate
+from sightline.locating.estimate import Candidate, CellBelief, Estimate, LevelAnswer
 from sightline.locating.evidence import Placement, evidence_weights
 from sightline.locating.im2gps_grid import GridMode, im2gps_grid
 from sightline.locating.locator import AnyLocator, LocatedPhoto, Locator
-from sightline.locating.methods import DEFAULT_K, Method, MethodSettings, place
+from sightline.locating.methods import (
+    DEFAULT_K,
+    AnyMethod,
+    CellMethod,
+    Method,
+    MethodSettings,
+    place,
+)
 from sightline.locating.nearest import nearest_match
 from sightline.locating.paths import locate_paths
 from sightline.locating.queries import Query, prepare_query
@@ -33,12 +43,19 @@ __all__ = [
     "AerialAtlas",
     "AerialQuery",
     "AnyLocator",
+    "AnyMethod",
+    "Beliefs",
     "Candidate",
+    "CellBelief",
+    "CellLocator",
+    "CellMethod",
     "ChosenCells",
+    "ComparingLocator",
     "CrossViewLocator",
     "Estimate",
     "GridMode",
     "HeadingChoice",
+    "LevelAnswer",
     "LevelAnswers",
     "LocatedPhoto",
     "Locator",
@@ -50,9 +67,11 @@ __all__ = [
     "WithinCellAnswers",
     "WithinCellSettings",
     "answers_by_level",
+    "believe",
     "choose_cells",
     "classify",
     "cluster_labels",
+    "default_method",
     "density_mode",
     "evidence_radii_m",
     "evidence_weights",

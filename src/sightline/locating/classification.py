@@ -71,10 +71,7 @@ def choose_cells(
     if cells is None:
         cells = 1 if mass is None else len(partition)
     require_number("cells", cells, at_least=1)
-    if mass is not None and not 0.0 < mass <= 1.0:
-        raise UsageError(
-            f"mass must be above 0 and at most 1. Got {mass!r}.", hint="Use 0.9 for nine tenths."
-        )
+    require_mass(mass)
     values = checked_log_probabilities(log_probabilities, partition)
     width = min(int(cells), len(partition))
     chosen: list[Rows] = []
@@ -164,6 +161,14 @@ def answers_by_level(
             best = int(np.argmax(around))
             points[photo, level], mass[photo, level] = places[best], around[best]
     return LevelAnswers(tuple(levels_km), points, np.minimum(mass, 1.0))
+
+
+def require_mass(mass: float | None) -> None:
+    """Raise a UsageError unless a share of the probability is None, or above 0 and at most 1."""
+    if mass is not None and not 0.0 < mass <= 1.0:
+        raise UsageError(
+            f"mass must be above 0 and at most 1. Got {mass!r}.", hint="Use 0.9 for nine tenths."
+        )
 
 
 def checked_log_probabilities(values: ArrayLike, partition: Partition) -> NDArray[np.floating]:

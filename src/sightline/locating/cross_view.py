@@ -171,7 +171,8 @@ class CrossViewLocator:
         patches = found.patches
         if not len(patches):
             return AtlasEmptyError(
-                f"No patch is left to compare {query.name!r} with.", hint="Widen the region."
+                f"No patch is left to compare {query.name!r} with.",
+                hint="Widen the region; `sightline atlas verify` says whether the atlas is whole.",
             )
         places = apart(patches, self.patch_m)
         in_all = len(places) if found.all_of_them else self._places_in_all()

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from sightline.atlas.matches import Matches
+from sightline.errors import UsageError
 from sightline.locating.estimate import Candidate, Estimate
-from sightline.locating.evidence import Floats
+from sightline.locating.evidence import Floats, Placement, require_number
 from sightline.locating.methods import Method, MethodSettings, place
 from sightline.locating.spread import evidence_radii_m, place_margins
 
 SHARES = (0.5, 0.9)
+
+# Of a softmax in float32.
+_ROUNDING = 1e-5
+
+NOT_JUDGED = "Not judged: no threshold for abstaining was given."
+
+AbstainBelow = float | Literal["atlas"] | None
+
+
+def require_abstain_below(value: AbstainBelow) -> None:
+    """Raise a UsageError unless a threshold is a score, ``"atlas"`` or None."""
+    if isinstance(value, float | int):
+        require_number("abstain_below", value, at_least=-1.0)
+    elif value not in (None, "atlas"):
+        raise UsageError(
+            f"abstain_below must be a score, 'atlas' or None. Got {value!r}.",
+            hint="Leave it out to take the threshold that the atlas measured.",
+        )
 
 
 def estimates_of(
@@ -34,7 +55,32 @@ def estimates_of(
     """
     found = matches.ids >= 0
     scores = np.where(found, matches.scores, np.nan).astype(np.float64)
-    points, weights = place(method, matches.coordinates, scores, settings)
+    placement = place(method, matches.coordinates, scores, settings)
+    return placed_estimates(matches, placement, method, settings, threshold, no_threshold)
+
+
+def placed_estimates(
+    matches: Matches,
+    placement: Placement,
+    method: str,
+    settings: MethodSettings,
+    threshold: float | None,
+    no_threshold: str,
+) -> list[Estimate | None]:
+    """Turn matches and what a method read off them into estimates.
+
+    Args:
+        matches: q queries.
+        placement: Points (q, 2), and the weight of each match.
+        method: What the estimates call it.
+        settings: As of :func:`estimates_of`.
+        threshold: As of :func:`estimates_of`.
+        no_threshold: As of :func:`estimates_of`.
+
+    Returns:
+        q estimates, None for a query without matches.
+    """
+    points, weights = placement
     radii = evidence_radii_m(points, matches.coordinates, weights, SHARES)
     # One match is no point: it shows the same thing from some metres away. That spread, a Gaussian
     # on the ground, adds to the spread of the matches.
@@ -98,5 +144,35 @@ def judge(best: float, threshold: float | None, no_threshold: str) -> tuple[bool
         return True, (
             f"The best match scores {best:.3f}, below the threshold of {threshold:.3f}: "
             "it may not show the same place."
+        )
+    return False, None
+
+
+def judge_cell(
+    cell: str, probability: float, threshold: float | None, expected: float | None
+) -> tuple[bool, str | None]:
+    """Return whether to abstain from a classifier's best cell, and what to say about it.
+
+    Args:
+        cell: Its name.
+        probability: What the classifier gives it.
+        threshold: The least that is enough; None to have none.
+        expected: The share of the places that the cells were made of that lies in it, if that is
+            what it must exceed: what somebody gives it who has not seen the photo.
+    """
+    if expected is not None:
+        if probability > expected * (1.0 + _ROUNDING):
+            return False, None
+        return True, (
+            f"The classifier sees nothing in the photo that tells its place: the most probable "
+            f"cell, {cell}, has a probability of {probability:.3g}, and holds {expected:.3g} of "
+            "the places that the cells were made of."
+        )
+    if threshold is None:
+        return False, NOT_JUDGED
+    if probability < threshold:
+        return True, (
+            f"The most probable cell, {cell}, has a probability of {probability:.3g}, below the "
+            f"threshold of {threshold:.3g}."
         )
     return False, None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sightline.atlas.matches import SearchWay
 from sightline.errors import AtlasEmptyError, SightlineError, UsageError
@@ -16,12 +16,17 @@ from sightline.imagery.place import ExifPlace
 from sightline.locating.attempts import attempt_all
 from sightline.locating.estimate import Estimate
 from sightline.locating.evidence import require_number
-from sightline.locating.judging import estimates_of
+from sightline.locating.judging import (
+    NOT_JUDGED,
+    AbstainBelow,
+    estimates_of,
+    require_abstain_below,
+)
 from sightline.locating.kinds import require_photos
 from sightline.locating.methods import DEFAULT_K, Method, MethodSettings, check_method
 from sightline.locating.queries import Query, encode_queries, merge_views, prepare_query
 from sightline.locating.searchable import Near, SearchableAtlas
-from sightline.models.protocol import Encoder
+from sightline.models.protocol import Encoder, Vectors
 
 if TYPE_CHECKING:
     from sightline.geo.region import Region
@@ -58,8 +63,8 @@ class AnyLocator(Protocol):
     """What opens photos, reports and command lines need of a locator, of photos or of patches."""
 
     @property
-    def atlas(self) -> SearchableAtlas:
-        """What is asked."""
+    def atlas(self) -> SearchableAtlas | None:
+        """What is asked; None where a classifier alone answers."""
 
     @property
     def encoder(self) -> Encoder:
@@ -112,19 +117,13 @@ class Locator:
         mode: SearchWay = "auto",
         rerank: int = 20,
         pool_m: float = 15.0,
-        abstain_below: float | Literal["atlas"] | None = "atlas",
+        abstain_below: AbstainBelow = "atlas",
         settings: MethodSettings | None = None,
     ) -> None:
         check_method(method)
         if k is not None:
             require_number("k", k, at_least=1)
-        if isinstance(abstain_below, float | int):
-            require_number("abstain_below", abstain_below, at_least=-1.0)
-        elif abstain_below not in (None, "atlas"):
-            raise UsageError(
-                f"abstain_below must be a score, 'atlas' or None. Got {abstain_below!r}.",
-                hint="Leave it out to take the threshold that the atlas measured.",
-            )
+        require_abstain_below(abstain_below)
         require_photos(atlas, encoder)
         self.atlas = atlas
         self.encoder = encoder
@@ -223,10 +222,29 @@ class Locator:
         near: Near | None = None,
         hashes: Sequence[str | None] | None = None,
     ) -> list[Estimate | SightlineError]:
-        _check_exclusions(near, hashes, len(queries))
+        check_exclusions(near, hashes, len(queries))
         if not queries:
             return []
         vectors, owner = encode_queries(queries, self.encoder)
+        return self.answers(queries, vectors, owner, near, hashes)
+
+    def answers(
+        self,
+        queries: Sequence[Query],
+        vectors: Vectors,
+        owner: NDArray[np.intp],
+        near: Near | None = None,
+        hashes: Sequence[str | None] | None = None,
+    ) -> list[Estimate | SightlineError]:
+        """Answer for photos that were encoded already.
+
+        Args:
+            queries: n of them, for their names.
+            vectors: float32 (v, cells, d), as :func:`~.queries.encode_queries` returns them.
+            owner: Which query each vector is of, (v,), ascending.
+            near: Places (n, 2) and metres; references nearer are left out.
+            hashes: n hashes, or None; references of that file are left out.
+        """
         matches = self.atlas.search(
             vectors,
             self.k,
@@ -241,23 +259,24 @@ class Locator:
         )
         if len(owner) != len(queries):
             matches = merge_views(matches, owner, len(queries))
-        threshold, otherwise = self._threshold()
+        threshold, otherwise = threshold_of(self.atlas, self.abstain_below)
         found = estimates_of(matches, self.method, self.settings, threshold, otherwise)
         return [
             _nothing_left(query) if estimate is None else estimate
             for query, estimate in zip(queries, found, strict=True)
         ]
 
-    def _threshold(self) -> tuple[float | None, str]:
-        """Return the threshold, and what to say when there is none."""
-        if self.abstain_below != "atlas":
-            return self.abstain_below, "Not judged: no threshold for abstaining was given."
-        measured = self.atlas.null_similarity
-        # An atlas too small to measure it gets no benefit of the doubt.
-        return UNMEASURED_THRESHOLD if measured is None else measured, ""
+
+def threshold_of(atlas: SearchableAtlas, abstain_below: AbstainBelow) -> tuple[float | None, str]:
+    """Return the score below which matches of an atlas are no answer, and what to say without."""
+    if abstain_below != "atlas":
+        return abstain_below, NOT_JUDGED
+    measured = atlas.null_similarity
+    # An atlas too small to measure it gets no benefit of the doubt.
+    return UNMEASURED_THRESHOLD if measured is None else measured, ""
 
 
-def _check_exclusions(near: Near | None, hashes: Sequence[str | None] | None, photos: int) -> None:
+def check_exclusions(near: Near | None, hashes: Sequence[str | None] | None, photos: int) -> None:
     """Raise a UsageError unless every photo has one; the atlas checks what they hold."""
     for name, count in (
         ("exclude_within_m", photos if near is None else len(near[0])),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
@@ -16,10 +16,20 @@ from sightline.locating.evidence import Placement, require_number
 from sightline.locating.nearest import nearest_match
 
 Method: TypeAlias = Literal["nearest", "density", "clusters"]
+CellMethod: TypeAlias = Literal["within-cell", "classify"]
+AnyMethod: TypeAlias = Method | CellMethod
+
+METHODS: tuple[str, ...] = get_args(Method)
+"""Those that read matches from anywhere."""
+
+CELL_METHODS: tuple[str, ...] = get_args(CellMethod)
+"""Those that ask a classifier first."""
 
 # The papers' own: k = 100 (Im2GPS) and K = 10 (search within cell). Nearest answers with one match
 # and needs others to say how sure it is.
-DEFAULT_K: Mapping[str, int] = MappingProxyType({"nearest": 10, "density": 100, "clusters": 10})
+DEFAULT_K: Mapping[str, int] = MappingProxyType(
+    {"nearest": 10, "density": 100, "clusters": 10, "within-cell": 10}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,10 @@ class MethodSettings:
         require_number("reach_m", self.reach_m, at_least=0.0)
 
 
-def check_method(method: str) -> None:
-    """Raise a UsageError unless ``method`` is the name of one."""
-    if method not in get_args(Method):
-        names = ", ".join(get_args(Method))
+def check_method(method: str, known: Sequence[str] = METHODS) -> None:
+    """Raise a UsageError unless ``method`` is the name of one of those ``known``."""
+    if method not in known:
+        names = ", ".join(known)
         raise UsageError(
             f"method must be one of {names}. Got {method!r}.",
             hint="Use nearest if you want the place of the best match.",

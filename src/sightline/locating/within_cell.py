@@ -19,9 +19,10 @@ from sightline.atlas.matches import Matches
 from sightline.errors import AtlasEmptyError, UsageError
 from sightline.geo.partition import Partition
 from sightline.geo.partition.s2_cells import S2Cells
-from sightline.locating.classification import ChosenCells, Rows, choose_cells
+from sightline.locating.classification import Rows, choose_cells, require_mass
 from sightline.locating.clusters import largest_cluster
 from sightline.locating.evidence import Floats, require_number
+from sightline.locating.queries import merge_views
 from sightline.locating.searchable import Near, SearchableAtlas
 from sightline.models.protocol import Vectors
 
@@ -61,6 +62,7 @@ class WithinCellSettings:
     def __post_init__(self) -> None:
         if self.cells is not None:
             require_number("cells", self.cells, at_least=1)
+        require_mass(self.mass)
         require_number("k", self.k, at_least=1)
         if self.empty not in ("classify", "error"):
             raise UsageError(
@@ -106,6 +108,7 @@ def search_within_cells(
     fingerprint: str,
     settings: WithinCellSettings | None = None,
     partition_fingerprint: str | None = None,
+    owner: NDArray[np.intp] | None = None,
     exclude_within_m: Near | None = None,
     exclude_sha256: Sequence[str | None] | None = None,
 ) -> WithinCellAnswers:
@@ -115,10 +118,11 @@ def search_within_cells(
         log_probabilities: (n, m), the classifier's log-softmax over the partition's cells.
         partition: Of m cells.
         atlas: References, from anywhere.
-        vectors: The photos as the atlas's encoder made them, (n, r², d).
+        vectors: The photos as the atlas's encoder made them, (n, r², d); or v views of them.
         fingerprint: Of that encoder.
         settings: How to search.
         partition_fingerprint: Of the partition that the classifier was trained on, if it says so.
+        owner: Which photo each view is of, (v,), ascending; None where each is one photo.
         exclude_within_m: Places (n, 2) and metres; references nearer are left out.
         exclude_sha256: n hashes, or None; references of that file are left out.
 
@@ -133,10 +137,11 @@ def search_within_cells(
     chosen = settings or WithinCellSettings()
     cells = choose_cells(log_probabilities, partition, cells=chosen.cells, mass=chosen.mass)
     partition.require_classes(len(partition), partition_fingerprint)
-    if len(vectors) != len(cells.rows):
+    photos = len(vectors) if owner is None else int(owner.max(initial=-1)) + 1
+    if photos != len(cells.rows):
         raise UsageError(
             f"There must be one row of log-probabilities for each photo. Got {len(cells.rows)} for "
-            f"{len(vectors)}.",
+            f"{photos}.",
             hint="Give classifier and encoder the same photos in the same order.",
         )
     if atlas.count == 0:
@@ -145,10 +150,14 @@ def search_within_cells(
             hint="Add photos with `sightline atlas add`.",
             path=atlas.path,
         )
-    search = _Search(
-        partition, atlas, vectors, fingerprint, chosen, exclude_within_m, exclude_sha256
-    )
-    matches = search.matches(cells)
+    near, hashes, asked = exclude_within_m, exclude_sha256, cells.rows
+    if owner is not None:
+        near = None if near is None else (np.asarray(near[0])[owner], near[1])
+        hashes = None if hashes is None else [hashes[photo] for photo in owner]
+        asked = asked[owner]
+    matches = _Search(partition, atlas, vectors, fingerprint, chosen, near, hashes).matches(asked)
+    if owner is not None and len(owner) != photos:
+        matches = merge_views(matches, owner, photos)
     found = matches.ids >= 0
     scores = np.where(found, matches.scores, np.nan).astype(np.float64)
     placement = largest_cluster(
@@ -176,7 +185,7 @@ def search_within_cells(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """One call: photos that share their cells are asked about together."""
+    """One call: views that share their cells are asked about together."""
 
     partition: Partition
     atlas: SearchableAtlas
@@ -186,10 +195,10 @@ class _Search:
     near: Near | None
     hashes: Sequence[str | None] | None
 
-    def matches(self, cells: ChosenCells) -> Matches:
-        """Return the best references of each photo's cells, (n, k)."""
+    def matches(self, cells: Rows) -> Matches:
+        """Return the best references of each view's cells (v, c), -1 for padding: (v, k)."""
         groups: dict[tuple[int, ...], list[int]] = {}
-        for photo, rows in enumerate(cells.rows):
+        for photo, rows in enumerate(cells):
             groups.setdefault(tuple(sorted(rows[rows >= 0].tolist())), []).append(photo)
         parts, order = [_none(0, self.settings.k)], []
         for rows, photos in groups.items():
@@ -225,8 +234,7 @@ class _Search:
 
 
 def _nothing_there(partition: Partition, rows: Rows) -> str:
-    names = partition.cells.names()
-    searched = [names[row] for row in rows[rows >= 0].tolist()]
+    searched = [partition.names[row] for row in rows[rows >= 0].tolist()]
     where = f"cell {searched[0]}" if len(searched) == 1 else f"{len(searched)} most probable cells"
     return (
         f"The atlas has no reference to compare with in the {where}: the answer is the "

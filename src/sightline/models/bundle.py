@@ -1,9 +1,11 @@
 """A model bundle: a folder that holds an encoder, and nothing that can run code.
 
-``model.json`` says what it is, ``weights.safetensors`` holds the network, and an optional
-``sample.safetensors`` the statistics of a sample of photos. The hash of each file stands in
-``model.json`` and is verified when it is read. There are two kinds: an encoder of photos, which is
-a cut network (:class:`Bundle`), and a cross-view network (:class:`CrossViewBundle`).
+``model.json`` says what it is, ``weights.safetensors`` holds the network, an optional
+``sample.safetensors`` the statistics of a sample of photos, and ``partition-0.parquet`` and those
+that follow it the cells of a classifier. The hash of each file stands in ``model.json`` and is
+verified when it is read. There are three kinds: an encoder of photos, which is a cut network
+(:class:`Bundle`), a cross-view network (:class:`CrossViewBundle`), and a classifier of places
+(:class:`GlobalBundle`).
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from sightline.models.cross_view_bundle import CrossViewBundle, read_cross_view
 from sightline.models.cross_view_encoder import TorchCrossViewEncoder
 from sightline.models.cross_view_settings import CrossViewSettings
 from sightline.models.encoder import TorchEncoder
+from sightline.models.global_bundle import GlobalBundle, partition_names, read_global
+from sightline.models.global_encoder import TorchGlobalEncoder
+from sightline.models.global_settings import GlobalSettings
 from sightline.models.runtimes import Precision, RuntimeName
 from sightline.models.sample import statistics_from_bytes, statistics_to_bytes
 from sightline.models.settings import EncoderSettings, check_keys, read_keys, refusal
@@ -41,6 +46,8 @@ __all__ = [
     "Bundle",
     "CrossViewBundle",
     "CrossViewSettings",
+    "GlobalBundle",
+    "GlobalSettings",
     "ModelCard",
     "check_pooling",
     "load_model",
@@ -96,6 +103,9 @@ class Bundle:
         )
 
 
+AnyBundle = Bundle | CrossViewBundle | GlobalBundle
+
+
 def load_model(
     path: str | os.PathLike[str],
     *,
@@ -103,8 +113,8 @@ def load_model(
     precision: Precision = "auto",
     runtime: RuntimeName = "auto",
     threads: int | None = None,
-) -> TorchEncoder | TorchCrossViewEncoder:
-    """Open a bundle of either kind as an encoder.
+) -> TorchEncoder | TorchCrossViewEncoder | TorchGlobalEncoder:
+    """Open a bundle of any kind as an encoder.
 
     Args:
         path: The bundle's folder, or the name of one that comes with Sightline.
@@ -120,8 +130,8 @@ def load_model(
     return bundle.encoder(device=device, precision=precision, runtime=runtime, threads=threads)
 
 
-def read_bundle(path: str | os.PathLike[str]) -> Bundle | CrossViewBundle:
-    """Read and verify a bundle of either kind, by its folder or a shipped one's name.
+def read_bundle(path: str | os.PathLike[str]) -> AnyBundle:
+    """Read and verify a bundle of any kind, by its folder or a shipped one's name.
 
     Raises:
         BundleError: No bundle, damaged, from a newer version, or weights that do not fit.
@@ -129,12 +139,16 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle | CrossViewBundle:
     folder = find_bundle(path)
     document = read_document(folder)
     try:
-        files = check_keys(document["files"], (WEIGHTS, SAMPLE), (WEIGHTS,), "files")
+        cells = partition_names(document["global"]) if "global" in document else ()
+        required = (WEIGHTS, *cells)
+        files = check_keys(document["files"], (*required, SAMPLE), required, "files")
         card = _read_card(document)
         _require_form(document.get("weights", "float32"))
         state = widened(read_weights(verified(folder, WEIGHTS, files[WEIGHTS])))
         if "cross_view" in document:
             return read_cross_view(card, document["cross_view"], state)
+        if "global" in document:
+            return read_global(card, document["global"], state, folder, files)
         settings = EncoderSettings.from_json(document["encoder"])
         whitening = _read_whitening(document.get("whitening"))
         sample = None
@@ -154,7 +168,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle | CrossViewBundle:
 
 def save_bundle(
     path: str | os.PathLike[str],
-    bundle: Bundle | CrossViewBundle,
+    bundle: AnyBundle,
     *,
     replace: bool = False,
     weights: WeightsForm = "float32",
@@ -182,6 +196,9 @@ def save_bundle(
     if isinstance(bundle, CrossViewBundle):
         state = bundle.network.state_dict()
         document["cross_view"] = bundle.to_json()
+    elif isinstance(bundle, GlobalBundle):
+        state = bundle.network().state_dict()
+        document["global"] = bundle.to_json()
     else:
         state = bundle.backbone.network.state_dict()
         document["encoder"] = bundle.settings.to_json()
@@ -191,6 +208,8 @@ def save_bundle(
     contents = {WEIGHTS: save_tensors(compact(state, form))}
     if isinstance(bundle, Bundle) and bundle.sample is not None:
         contents[SAMPLE] = statistics_to_bytes(bundle.sample)
+    if isinstance(bundle, GlobalBundle):
+        contents |= bundle.partition_files()
     write_folder(target, document, contents, replace=replace)
     return target
 

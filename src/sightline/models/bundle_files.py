@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sightline.durable import output_error, sync_folder, write_bytes
 from sightline.errors import BundleError, OutputError
@@ -21,12 +21,15 @@ DOCUMENT = "model.json"
 WEIGHTS = "weights.safetensors"
 SAMPLE = "sample.safetensors"
 
+# What a bundle is: exactly one of these keys says.
+_KINDS = ("encoder", "cross_view", "global")
 _LARGEST_DOCUMENT_BYTES = 1 << 20
 _KEYS = (
     "schema",
     "name",
     "encoder",
     "cross_view",
+    "global",
     "whitening",
     "licence",
     "provenance",
@@ -39,7 +42,7 @@ _KEYS = (
 def read_document(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checked ``model.json`` of a bundle, without touching its weights.
 
-    It has the key ``encoder`` (of photos) or ``cross_view``, and never both.
+    It has one of the keys ``encoder`` (of photos), ``cross_view`` and ``global``.
 
     Raises:
         BundleError: No bundle, damaged, or from a newer version.
@@ -157,11 +160,12 @@ def _checked(document: object) -> dict[str, Any]:
             f"{SCHEMA_VERSION}.",
             hint="Upgrade Sightline, or import the model with this version.",
         )
-    kind = "cross_view" if isinstance(document, dict) and "cross_view" in document else "encoder"
-    found = check_keys(document, _KEYS, ("name", kind, "files"), DOCUMENT)
-    if kind == "cross_view" and "encoder" in found:
+    kinds = [kind for kind in _KINDS if kind in cast("dict[str, Any]", document)]
+    found = check_keys(document, _KEYS, ("name", *(kinds or ["encoder"]), "files"), DOCUMENT)
+    if len(kinds) > 1:
         raise BundleError(
-            f"{DOCUMENT} must hold an 'encoder' or a 'cross_view'. Got both.",
+            f"{DOCUMENT} must hold one of {', '.join(map(repr, _KINDS))}. "
+            f"Got {' and '.join(map(repr, kinds))}.",
             hint="Save the bundle again, or copy it again.",
         )
     return found

@@ -192,7 +192,7 @@ def build_classifier(
         PartitionError: Partitions that do not fit the head.
         BundleError: No such backbone, size or weights.
     """
-    row = _row(name)
+    row = published_classifier(name)
     given = (partitions,) if isinstance(partitions, Partition) else tuple(partitions)
     _check_count(row, given)
     trunk = Trunk(
@@ -247,7 +247,12 @@ def _check_count(row: PublishedClassifier, partitions: Sequence[Partition]) -> N
         )
 
 
-def _row(name: str) -> PublishedClassifier:
+def published_classifier(name: str) -> PublishedClassifier:
+    """A row of :data:`PUBLISHED_CLASSIFIERS`.
+
+    Raises:
+        UsageError: No such name; the nearest one is named.
+    """
     if name not in PUBLISHED_CLASSIFIERS:
         near = difflib.get_close_matches(name, list(PUBLISHED_CLASSIFIERS), n=1, cutoff=0.0)[0]
         raise UsageError(

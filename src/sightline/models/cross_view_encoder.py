@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from sightline.errors import EncoderError, UsageError
 from sightline.models import preprocess
+from sightline.models.autocast_runtime import AutocastRuntime
 from sightline.models.cross_view import CrossViewNetwork
 from sightline.models.cross_view_queries import (
     Asking,
@@ -20,7 +21,6 @@ from sightline.models.cross_view_queries import (
     checked_rows,
     queries_of,
 )
-from sightline.models.cross_view_runtime import CrossViewRuntime
 from sightline.models.cross_view_settings import CrossViewSettings, can_turn
 from sightline.models.encoder import check_choices
 from sightline.models.protocol import GroundQueries, Heading, Pixels, Vectors, View
@@ -72,7 +72,12 @@ class TorchCrossViewEncoder:
         self._about = dict(about or {})
         self._fingerprint = _fingerprint(network, settings)
         self._network = network.eval().to(device)
-        self._runtime = CrossViewRuntime(self._network, device, precision)
+        sizes = self._network.input_sizes
+        checks = (
+            (self._network.encode_ground, sizes["ground"]),
+            (self._network.encode_aerial, sizes["aerial"]),
+        )
+        self._runtime = AutocastRuntime(checks, device, precision)
         self._geometry = settings.geometry
         # Regions that can be turned are compared one by one, so each has unit length.
         self._turning = settings.heading == "unknown" and can_turn(network)

@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast, get_args
 
-import torch
-from torch import Tensor, nn
-
 from sightline.errors import BundleError
 from sightline.models.cross_view import CrossViewNetwork
-from sightline.models.settings import Interpolation, is_number
-from sightline.models.trunk import Trunk
-
-Triple = tuple[float, float, float]
+from sightline.models.settings import Interpolation, are_numbers
+from sightline.models.trunk import Triple, Trunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +55,7 @@ def normalisation_of(network: CrossViewNetwork) -> tuple[Triple, Triple]:
         BundleError: Its trunks differ.
     """
     found = {
-        (_triple(trunk.mean), _triple(trunk.std)): None
-        for trunk in cast("list[Trunk]", list(network.trunks.values()))
+        trunk.normalisation: None for trunk in cast("list[Trunk]", list(network.trunks.values()))
     }
     if len(found) > 1:
         raise BundleError(
@@ -71,22 +65,10 @@ def normalisation_of(network: CrossViewNetwork) -> tuple[Triple, Triple]:
     return next(iter(found))
 
 
-def _triple(values: Tensor) -> Triple:
-    # Through the shortest text of a float32: 0.485, not 0.48500001430511475.
-    return cast("Triple", tuple(float(str(x)) for x in values.detach().cpu().numpy().ravel()))
-
-
 def normalise_as(network: CrossViewNetwork, preprocessing: CrossViewPreprocessing) -> None:
     """Let a network's trunks apply what is stated; what is left open stays theirs."""
-    for trunk in network.trunks.values():
-        for name in ("mean", "std"):
-            wanted = getattr(preprocessing, name)
-            if wanted is not None:
-                _buffer(trunk, name).copy_(torch.tensor(wanted).view(1, 3, 1, 1))
-
-
-def _buffer(module: nn.Module, name: str) -> Tensor:
-    return module.get_buffer(name)
+    for trunk in cast("list[Trunk]", list(network.trunks.values())):
+        trunk.normalise_as(preprocessing.mean, preprocessing.std)
 
 
 def require(name: str, rule: str, value: object, *, ok: bool) -> None:
@@ -96,9 +78,3 @@ def require(name: str, rule: str, value: object, *, ok: bool) -> None:
             f"The cross-view setting {name!r} must {rule}. Got {value!r}.",
             hint="Correct it and save the bundle again.",
         )
-
-
-def are_numbers(value: object, count: int) -> bool:
-    """Whether a value is a list or tuple of so many numbers."""
-    right = isinstance(value, (list, tuple)) and len(value) == count
-    return right and all(is_number(x) for x in cast("tuple[object, ...]", value))

@@ -13,15 +13,14 @@ from sightline.models.config import read_config
 from sightline.models.cross_view import CrossViewNetwork
 from sightline.models.cross_view_preprocessing import (
     CrossViewPreprocessing,
-    Triple,
-    are_numbers,
     normalise_as,
     require,
 )
 from sightline.models.feature_recombination import FeatureRecombination
 from sightline.models.protocol import Heading
-from sightline.models.settings import LARGEST_SIDE, is_number, read_keys
-from sightline.models.view_geometry import Aerial, GroundGeometry, read_geometry
+from sightline.models.settings import LARGEST_SIDE, are_numbers, is_number, read_keys
+from sightline.models.trunk import Triple
+from sightline.models.view_geometry import AerialGeometry, GroundGeometry, read_geometry
 
 MOST_TURNS = 16
 
@@ -45,6 +44,8 @@ class CrossViewSettings:
             headings told apart are ``regions * turns``. Only for photos of unknown heading.
         patch_m: Side of the patches it was trained with, metres on the ground; None if unknown.
         preprocessing: Normalisation and resize.
+        polar_size: (height, width) that the network unrolls patches to, see
+            :class:`~sightline.models.polar_view.PolarView`; None: it sees them as they are.
 
     Raises:
         BundleError: A value cannot be.
@@ -62,6 +63,7 @@ class CrossViewSettings:
     turns: int = 1
     patch_m: float | None = None
     preprocessing: CrossViewPreprocessing = field(default_factory=CrossViewPreprocessing)
+    polar_size: Size | None = None
 
     def __post_init__(self) -> None:
         for name in ("architecture", "ground", "backbone"):
@@ -71,8 +73,10 @@ class CrossViewSettings:
             value = getattr(self, name)
             require(name, "be a mapping", value, ok=isinstance(value, Mapping))
             object.__setattr__(self, name, {key: _plain(item) for key, item in value.items()})
-        for name in ("ground_size", "aerial_size"):
+        for name in ("ground_size", "aerial_size", "polar_size"):
             value = getattr(self, name)
+            if name == "polar_size" and value is None:
+                continue
             rule = f"be a height and a width from 1 to {LARGEST_SIDE} pixels"
             require(name, rule, value, ok=_is_size(value))
             object.__setattr__(self, name, tuple(value))
@@ -110,6 +114,7 @@ class CrossViewSettings:
         turns: int = 1,
         patch_m: float | None = None,
         preprocessing: CrossViewPreprocessing | None = None,
+        polar_size: Size | None = None,
     ) -> Self:
         """An architecture of the table, with the published value of everything that is left out.
 
@@ -131,15 +136,16 @@ class CrossViewSettings:
             turns=turns,
             patch_m=patch_m,
             preprocessing=preprocessing or CrossViewPreprocessing(),
+            polar_size=polar_size,
         )
 
     @property
     def geometry(self) -> GroundGeometry:
         """What photos show; raises UsageError if ``ground`` is no geometry of the ground."""
         geometry = read_geometry(self.ground)
-        if isinstance(geometry, Aerial):
+        if isinstance(geometry, AerialGeometry):
             raise UsageError(
-                "The ground branch must see a panorama or a perspective. Got aerial.",
+                f"The ground branch must see a panorama or a perspective. Got {geometry}.",
                 hint="Write panorama, perspective:FOV or crop:FOV.",
             )
         return geometry
@@ -187,6 +193,7 @@ class CrossViewSettings:
             model_args=self.model_args,
             weights=weights,
             options=self.options,
+            polar_size=self.polar_size,
         )
         if not can_turn(network) and (self.heading == "known" or self.turns > 1):
             what = "a known heading" if self.heading == "known" else f"{self.turns} turns"
@@ -200,7 +207,11 @@ class CrossViewSettings:
 
     def to_json(self) -> dict[str, Any]:
         """A mapping of plain values that :meth:`from_json` reads back."""
-        return asdict(self)
+        values = asdict(self)
+        if self.polar_size is None:
+            # Bundles from before there was such a thing keep their fingerprints.
+            del values["polar_size"]
+        return values
 
     @classmethod
     def from_json(cls, document: object) -> Self:

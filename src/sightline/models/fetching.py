@@ -93,9 +93,6 @@ def _describe(name: str) -> tuple[str, str]:
         )
     architecture = pretrained.architecture or name.partition(".")[0]
     repository = str(pretrained.hf_hub_id)
-    if repository.endswith("/"):
-        tag = f".{pretrained.tag}" if pretrained.tag else ""
-        repository = f"{repository}{architecture}{tag}"
     # Counting parameters needs memory but no connection; the hub's own size would.
     network = timm.create_model(architecture, pretrained=False)
     megabytes = sum(p.numel() for p in network.parameters()) * _BYTES_PER_PARAMETER / 1e6

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.geo.partition import Partition
 from sightline.models.whitening import FeatureStatistics, WhiteningSettings
 
 View: TypeAlias = Literal["ground", "aerial"]
@@ -172,4 +173,62 @@ class CrossViewEncoder(Encoder, Protocol):
         Raises:
             EncoderError: Wrong shape or type, or a heading that this model cannot have.
             VectorError: The network returned NaN, infinity or a zero vector.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellAnswers:
+    """What one forward pass says of n photos.
+
+    Attributes:
+        vectors: float32 (n, 1, d), what :meth:`Encoder.encode_prepared` returns.
+        log_probabilities: One float32 (n, m) for each of the encoder's ``answering`` partitions;
+            for a mixture of distributions the log of its weights.
+    """
+
+    vectors: Vectors
+    log_probabilities: tuple[NDArray[np.float32], ...]
+
+
+@runtime_checkable
+class CellEncoder(Encoder, Protocol):
+    """An encoder of photos that holds a classifier over cells too.
+
+    Its vectors have no regions: ``regions`` is 1. Its ``fingerprint`` is that of the vectors alone,
+    so that an atlas stays valid when only the classifier's head is trained further.
+    """
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """The cells that the classifier tells apart, from coarse to fine."""
+
+    @property
+    def answering(self) -> tuple[Partition, ...]:
+        """Those of them that log-probabilities are over; the last one is the finest."""
+
+    @property
+    def classifier_fingerprint(self) -> str:
+        """Hash of everything that changes a log-probability."""
+
+    def classify_prepared(self, batch: Pixels, view: View = "ground") -> CellAnswers:
+        """Encode and classify what :meth:`prepare` returned, in one forward pass.
+
+        Args:
+            batch: uint8 (n, 1, h', w', 3).
+            view: ``ground``.
+
+        Raises:
+            EncoderError: Wrong shape or type, or a view it lacks.
+            VectorError: The network returned NaN, infinity or a zero vector.
+        """
+
+    def modes(self, log_probabilities: NDArray[np.floating]) -> NDArray[np.float64] | None:
+        """Where a mixture of distributions is densest.
+
+        Args:
+            log_probabilities: (n, m), over the last of the ``answering`` partitions.
+
+        Returns:
+            Degrees (n, 2); None where the classifier is no mixture: the representative of the most
+            probable cell is its answer then.
         """

@@ -180,5 +180,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def are_numbers(value: object, count: int) -> bool:
+    """Whether a value is a list or tuple of so many numbers."""
+    right = isinstance(value, (list, tuple)) and len(value) == count
+    return right and all(is_number(x) for x in cast("tuple[object, ...]", value))
+
+
 def _is_required(f: Field[Any]) -> bool:
     return f.default is MISSING and f.default_factory is MISSING

@@ -1,7 +1,8 @@
 """Spatial-aware feature aggregation: several learned maps of where to look.
 
 Shi, Liu, Yu and Li, *Spatial-Aware Feature Aggregation for Image based Cross-View Geo-Localization*
-(SAFA, NeurIPS 2019), section 3.2: the position embedding modules, without the polar transform.
+(SAFA, NeurIPS 2019), section 3.2: the position embedding modules. Its
+polar transform (section 3.1) is :mod:`.polar_view`.
 """
 
 from __future__ import annotations

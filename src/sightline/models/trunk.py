@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from sightline.models.backbone import build_backbone, set_input_size
 from sightline.models.config import read_config, read_network
 from sightline.models.pooling import to_grid
 from sightline.models.settings import Layout
+
+Triple = tuple[float, float, float]
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -122,6 +124,17 @@ class Trunk(nn.Module):
         )  # type: ignore[operator]
         return to_grid(features, self.layout, self.prefix_tokens, self._grid_of(pixels))
 
+    @property
+    def normalisation(self) -> tuple[Triple, Triple]:
+        """Mean and standard deviation that it applies to channels in [0, 1]."""
+        return _triple(self.mean), _triple(self.std)
+
+    def normalise_as(self, mean: Triple | None, std: Triple | None) -> None:
+        """Let it apply what is stated; what is None stays as it is."""
+        for buffer, wanted in ((self.mean, mean), (self.std, std)):
+            if wanted is not None:
+                buffer.copy_(torch.tensor(wanted).view(1, 3, 1, 1))
+
     def _grid_of(self, pixels: Tensor) -> tuple[int, int]:
         """(h, w) of a token network's patches; unused for others."""
         patch = getattr(getattr(self.network, "patch_embed", None), "patch_size", (1, 1))
@@ -153,6 +166,11 @@ class Trunk(nn.Module):
         self.layout = _layout_of(self.network, features)
         grid, _ = to_grid(features, self.layout, self.prefix_tokens, self._grid_of(pixels))
         return grid.shape[1], (grid.shape[2], grid.shape[3])
+
+
+def _triple(values: Tensor) -> Triple:
+    # Through the shortest text of a float32: 0.485, not 0.48500001430511475.
+    return cast("Triple", tuple(float(str(x)) for x in values.detach().cpu().numpy().ravel()))
 
 
 def _read(

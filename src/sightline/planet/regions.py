@@ -164,11 +164,8 @@ class PairRegion:
 
     def _metropolises(self) -> Towns:
         """All metropolises, the chosen one first, then by population."""
+        # Every planet has about a thousand, in some hundred countries.
         towns = self._settlements.metropolises
-        if not len(towns):
-            raise UsageError(
-                f"The planet of seed {self._seed} has no metropolis.", hint="Choose another seed."
-            )
         order = np.lexsort((towns.key, -towns.population))
         first = self._collection % min(_CHOSEN_TOWNS, len(order))
         return towns.rows(np.roll(order, -first))
@@ -221,11 +218,6 @@ class PairRegion:
             ]
         )
         other = np.flatnonzero((country != country[0]) & (biomes != biomes[0]))
-        if not len(other):
-            raise UsageError(
-                f"The planet of seed {self._seed} has one kind of country with a metropolis only.",
-                hint="Choose another seed.",
-            )
         return towns.rows(other[:1])
 
     def _of_world(self) -> Iterator[list[Area]]:

@@ -127,11 +127,11 @@ def _lit(
     latlng: tuple[float, float], year: int, day: float, hour: float, elevation: float
 ) -> datetime:
     summer = 172.0 if latlng[0] >= 0 else 355.0
-    for _ in range(16):
-        when = local_time(year, day, hour, latlng[1])
-        if sun_position(latlng, when)[1] >= elevation:
-            return when
+    when = local_time(year, day, hour, latlng[1])
+    # It ends by midsummer: then the sun stands 23° high at noon even at the poles.
+    while sun_position(latlng, when)[1] < elevation:
         gap = (summer - day + _YEAR_DAYS / 2) % _YEAR_DAYS - _YEAR_DAYS / 2
         day += min(max(gap, -_STEP_DAYS), _STEP_DAYS)
         hour += (12.0 - hour) / 4.0
+        when = local_time(year, day, hour, latlng[1])
     return when

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from sightline.geo.distance import great_circle_m
 from sightline.report.places import PlaceName, place_names
 from sightline.report.provenance import Provenance
 
 if TYPE_CHECKING:
     from sightline.imagery import ExifPlace
-    from sightline.locating.estimate import Candidate, Estimate
+    from sightline.locating.estimate import Candidate, Estimate, LevelAnswer
     from sightline.locating.locator import AnyLocator, LocatedPhoto
 
 SCHEMA = "sightline.locate/1"
@@ -106,9 +108,44 @@ def _estimate(estimate: Estimate, place: PlaceName | None) -> dict[str, Any]:
     }
     if estimate.patch_m is not None:
         found |= _of_patch(estimate)
+    if estimate.cells:
+        found["cells"] = [asdict(cell) for cell in estimate.cells]
+        found["mass"] = finite(estimate.mass)
+    if estimate.levels:
+        found["levels"] = _levels(estimate.levels)
+    if estimate.alternatives:
+        found["alternatives"] = _alternatives(estimate)
     if estimate.notes:
         found["notes"] = list(estimate.notes)
     return found
+
+
+def _levels(levels: Sequence[LevelAnswer]) -> list[dict[str, Any]]:
+    places = place_names([(answer.lat, answer.lon) for answer in levels])
+    return [
+        {**asdict(answer), "place": place_json(place)}
+        for answer, place in zip(levels, places, strict=True)
+    ]
+
+
+def _alternatives(estimate: Estimate) -> list[dict[str, Any]]:
+    points = [(other.lat, other.lon) for other in estimate.alternatives]
+    apart = great_circle_m((estimate.lat, estimate.lon), points)
+    rows = zip(estimate.alternatives, place_names(points), apart.tolist(), strict=True)
+    return [
+        {
+            "method": other.method,
+            "lat": float(other.lat),
+            "lon": float(other.lon),
+            "radius_50_m": finite(other.radius_50_m),
+            "radius_90_m": finite(other.radius_90_m),
+            "abstained": bool(other.abstained),
+            "reason": other.reason,
+            "to_estimate_m": apart_m,
+            "place": place_json(place),
+        }
+        for other, place, apart_m in rows
+    ]
 
 
 def _of_patch(said: Estimate | Candidate) -> dict[str, Any]:

@@ -38,11 +38,12 @@ class Provenance:
         """Read it off the locator that answered; without one only the program is known."""
         if locator is None:
             return cls(__version__)
+        atlas = locator.atlas
         return cls(
             sightline_version=__version__,
-            atlas_path=str(locator.atlas.path),
-            atlas_version=int(locator.atlas.version),
-            atlas_count=int(locator.atlas.count),
+            atlas_path=None if atlas is None else str(atlas.path),
+            atlas_version=None if atlas is None else int(atlas.version),
+            atlas_count=None if atlas is None else int(atlas.count),
             encoder_name=locator.encoder.name,
             encoder_fingerprint=locator.encoder.fingerprint,
             search=locator.mode,

@@ -21,7 +21,7 @@ from sightline.training.cross_view_recipe import CrossViewRecipe
 from sightline.training.cross_view_scores import retrieve, validation_of
 from sightline.training.embedding import Embedder
 from sightline.training.faults import too_many_broken
-from sightline.training.loading import LoadedPairs, PairLoader, PairPixels
+from sightline.training.loading import BatchLoader, LoadedPairs, PairPixels
 from sightline.training.loop import step_seed
 from sightline.training.pair_data import PairData, places_of_patches
 from sightline.training.pixels import PixelSource
@@ -106,7 +106,7 @@ class CrossViewTask:
         places = places_of_patches(pairs, len(data.patches))[pairs[:, 1]]
         self._place_of = torch.from_numpy(places)
         self._semi = np.unique(data.train.semi @ np.array([len(data.patches), 1]))
-        self._loader = PairLoader(
+        self._loader = BatchLoader(
             PairPixels(pairs, photos, patches),
             workers=recipe.workers,
             pin=processes.device.type == "cuda",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sightline.models.cross_view_settings import MOST_TURNS
 from sightline.models.view_geometry import (
-    Aerial,
+    AerialGeometry,
     GroundGeometry,
     read_geometry,
 )
@@ -69,6 +69,8 @@ class CrossViewRecipe(Recipe):
             photos look; ``unknown``: it is not, and the best turn counts where it knows turns.
         ground_size: (height, width) of photos in pixels.
         aerial_size: (height, width) of patches in pixels.
+        aerial_view: What the aerial network sees: patches as they are, ``north-up``; or ``polar``,
+            unrolled around their centre to the size of a whole panorama.
         phases: Turns of less than a region that patches are tried under, for ``unknown``.
         aerial_crop: Smallest side of a random crop of patches, as a share; 1: no crops.
         mirror: Mirror every second pair, both views alike.
@@ -168,6 +170,7 @@ class CrossViewRecipe(Recipe):
     heading: HeadingRule = "aligned"
     ground_size: tuple[int, int] = setting((128, 512), at_least=8, at_most=4_096)
     aerial_size: tuple[int, int] = setting((256, 256), at_least=8, at_most=4_096)
+    aerial_view: Literal["north-up", "polar"] = "north-up"
     phases: int = setting(4, at_least=1, at_most=MOST_TURNS)
 
     aerial_crop: float = setting(1.0, above=0, at_most=1)
@@ -242,7 +245,7 @@ class CrossViewRecipe(Recipe):
     def geometry(self) -> GroundGeometry:
         """What photos show."""
         found = read_geometry(self.ground)
-        assert not isinstance(found, Aerial)  # noqa: S101 - refused by check
+        assert not isinstance(found, AerialGeometry)  # noqa: S101 - refused by check
         return found
 
     @property
@@ -266,6 +269,14 @@ class CrossViewRecipe(Recipe):
         height, width = self.ground_size
         if not self.ground.startswith("crop:"):
             return height, width
+        return height, round(width * 360.0 / self.geometry.fov_degrees)
+
+    @property
+    def polar_size(self) -> tuple[int, int] | None:
+        """(height, width) that patches are unrolled to, or None."""
+        if self.aerial_view == "north-up":
+            return None
+        height, width = self.ground_size
         return height, round(width * 360.0 / self.geometry.fov_degrees)
 
     def check(self) -> None:

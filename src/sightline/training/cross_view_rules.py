@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sightline.errors import RecipeError, UsageError
 from sightline.models.architectures import architecture
-from sightline.models.view_geometry import Aerial, Panorama, read_geometry
+from sightline.models.view_geometry import AerialGeometry, Panorama, read_geometry
 
 if TYPE_CHECKING:
     from sightline.training.cross_view_recipe import CrossViewRecipe
@@ -33,8 +33,8 @@ def refuse_impossible(recipe: CrossViewRecipe) -> None:
     names = [name for name in splits if name]
     for wrong, message, hint in (
         (
-            isinstance(geometry, Aerial),
-            "ground must not be aerial",
+            isinstance(geometry, AerialGeometry),
+            f"ground must not be {geometry}",
             "Write panorama.",
         ),
         (

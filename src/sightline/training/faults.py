@@ -37,10 +37,12 @@ def diverged(what: str, value: float, step: int, last: Path) -> TrainingDiverged
     )
 
 
-def too_many_broken(broken: int, count: int, allowed: float, files: str) -> TrainingDataError:
-    """The error for more broken pairs than the allowed share of a number of pairs."""
+def too_many_broken(
+    broken: int, count: int, allowed: float, files: str, *, what: str = "pairs"
+) -> TrainingDataError:
+    """The error for more broken pairs or photos than the allowed share of all of them."""
     return TrainingDataError(
-        f"{broken} of {count} training pairs cannot be read, and bad_images = {allowed:g} allows "
+        f"{broken} of {count} training {what} cannot be read, and bad_images = {allowed:g} allows "
         f"{int(allowed * count)}. The first is {files}.",
         hint="Repair or leave out the files (`sightline dataset doctor` lists them), or allow more "
         "with --set bad_images=0.05.",

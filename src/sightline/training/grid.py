@@ -20,7 +20,7 @@ from sightline.datasets.preparation import FEW_SHOT_SHARES
 from sightline.durable import make_folder, whole_file, write_json
 from sightline.errors import RecipeError, TrainingDivergedError, UsageError
 from sightline.training.cross_view_recipe import PLANET, CrossViewRecipe
-from sightline.training.run import train
+from sightline.training.run import TrainedRecipe, train
 from sightline.training.run_folder import RunFolder
 from sightline.training.watching import Silent, Watcher
 
@@ -28,8 +28,6 @@ SCHEMA = "sightline.grid/1"
 TABLE = "results.parquet"
 SUMMARY = "results.json"
 RUNS = "runs"
-
-_DATA_KEYS = tuple(key for key in CrossViewRecipe.keys() if key.startswith("planet_"))  # noqa: SIM118
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +42,11 @@ class GridRun:
 
     name: str
     values: Mapping[str, Any]
-    recipe: CrossViewRecipe
+    recipe: TrainedRecipe
 
 
 def few_shot_runs(
-    recipe: CrossViewRecipe,
+    recipe: TrainedRecipe,
     *,
     shares: Sequence[float] = FEW_SHOT_SHARES,
     seeds: int = 1,
@@ -61,7 +59,7 @@ def few_shot_runs(
 
 
 def ablation_runs(
-    recipe: CrossViewRecipe, vary: Mapping[str, Sequence[Any]], *, seeds: int = 1
+    recipe: TrainedRecipe, vary: Mapping[str, Sequence[Any]], *, seeds: int = 1
 ) -> list[GridRun]:
     """Every combination of values, each with several seeds.
 
@@ -162,6 +160,7 @@ def _row(
         watcher.note(f"{run.name} failed: {error.message}")
         RunFolder(folder).record(status="failed", error=error.message)
         return failed
+    rows = "pairs" if isinstance(run.recipe, CrossViewRecipe) else "photos"
     metrics = {f"test {key}": value for key, value in (about["test"] or {}).items()}
     return {
         "run": run.name,
@@ -171,7 +170,7 @@ def _row(
         **metrics,
         "seconds": about["seconds"],
         "steps": about["steps"],
-        "training pairs": about["data"]["train"],
+        f"training {rows}": about["data"]["train"],
     }
 
 
@@ -235,13 +234,13 @@ def _plain(value: Any) -> str | int | float | bool:
     return value if isinstance(value, str | int | float | bool) else json.dumps(value)
 
 
-def _own_data(recipe: CrossViewRecipe, out: Path) -> Path | None:
-    """Where the planet's pairs are kept, those of different settings apart; None for other data."""
+def _own_data(recipe: TrainedRecipe, out: Path) -> Path | None:
+    """Where the planet's data are kept, those of different settings apart; None for other data."""
     if not recipe.data.startswith(PLANET):
         return None
-    settings = (
-        recipe.stored_ground_size,
-        *(getattr(recipe, key) for key in _DATA_KEYS),
-    )
+    keys = [key for key in recipe.keys() if key.startswith("planet_")]  # noqa: SIM118
+    settings: tuple[Any, ...] = tuple(getattr(recipe, key) for key in keys)
+    if isinstance(recipe, CrossViewRecipe):
+        settings = recipe.stored_ground_size, *settings
     name = hashlib.sha256(f"{recipe.data} {settings}".encode()).hexdigest()[:10]
     return out / f"data-{name}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from sightline.datasets.splits import check
@@ -23,18 +25,26 @@ def refuse_leaks(data: PairData, recipe: CrossViewRecipe) -> None:
     if recipe.leak_check == "off":
         return
     photos = {name: np.unique(split.pairs[:, 0]) for name, split in data.splits.items()}
-    _refuse("photos", data.photos, photos, recipe.leak_radius_m)
+    refuse_shared("photos", data.photos, photos, recipe.leak_radius_m)
     if recipe.leak_check == "all":
         patches = {name: split.gallery for name, split in data.splits.items()}
-        _refuse("patches", data.patches, patches, 0.0)
+        refuse_shared("patches", data.patches, patches, 0.0)
 
 
 def unhashed(data: PairData) -> str | None:
     """Say that contents could not be compared; None if all could."""
-    numbers = [
+    return unhashed_images(
         (data.photos, np.unique(np.concatenate([s.pairs[:, 0] for s in data.splits.values()]))),
         (data.patches, np.unique(np.concatenate([s.gallery for s in data.splits.values()]))),
-    ]
+    )
+
+
+def unhashed_images(*numbers: tuple[Images, Rows]) -> str | None:
+    """Say that contents of some images could not be compared; None if all could.
+
+    Args:
+        numbers: Images, and which of them are used.
+    """
     count = sum(len(rows) for _, rows in numbers)
     without = sum(images.sha256[row] is None for images, rows in numbers for row in rows.tolist())
     if not without:
@@ -45,7 +55,18 @@ def unhashed(data: PairData) -> str | None:
     )
 
 
-def _refuse(what: str, images: Images, rows: dict[str, Rows], radius_m: float) -> None:
+def refuse_shared(what: str, images: Images, rows: Mapping[str, Rows], radius_m: float) -> None:
+    """Refuse images that are in two splits, by id or content, and places that are too near.
+
+    Args:
+        what: They are, in the plural.
+        images: All of them.
+        rows: Numbers of those in each split.
+        radius_m: How near places of different splits must not be; 0 checks no places.
+
+    Raises:
+        SplitLeakError: Naming how many, and the first.
+    """
     split = [name for name, own in rows.items() for _ in own]
     numbers = np.concatenate(list(rows.values()))
     ids = [images.ids[row] for row in numbers.tolist()]

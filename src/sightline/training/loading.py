@@ -1,4 +1,4 @@
-"""Stored pixels of pairs, batch by batch, in worker processes or in this one."""
+"""Stored pixels of pairs or photos, batch by batch, in worker processes or in this one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -16,12 +16,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from sightline.errors import TrainingWorkerError
-from sightline.training.pixels import PixelSource
+from sightline.training.pixels import PixelSource, VectorSource
 
 Rows = NDArray[np.int64]
 
 MOST_LOSSES = 3
 """How often in one pass workers may die before the run stops."""
+
+L = TypeVar("L")
 
 # So torch begins to tell of a death; of an error it says "in DataLoader worker process 0".
 _LOST = "DataLoader worker (pid"
@@ -76,6 +78,47 @@ class PairPixels(Dataset[LoadedPairs]):
         return self.__getitems__([row])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedPhotos:
+    """Photos as they are stored.
+
+    Attributes:
+        rows: (n,) rows of the training photos.
+        pixels: uint8 (n, 3, h, w); or float32 (n, d), pooled vectors.
+        broken: (n,) whether the photo cannot be used.
+    """
+
+    rows: Rows
+    pixels: Tensor
+    broken: NDArray[np.bool_]
+
+    def pin_memory(self) -> LoadedPhotos:  # pragma: no cover - needs a GPU
+        """The same, as a GPU can fetch it while it computes; torch's loader calls this."""
+        return replace(self, pixels=self.pixels.pin_memory())
+
+
+class PhotoPixels(Dataset[LoadedPhotos]):
+    """Training photos by row, a batch for each request.
+
+    Args:
+        photos: (n,) number of each training photo.
+        pixels: Pixels or pooled vectors of all photos.
+    """
+
+    def __init__(self, photos: Rows, pixels: PixelSource | VectorSource) -> None:
+        self._photos, self._pixels = photos, pixels
+
+    def __getitems__(self, rows: list[int]) -> LoadedPhotos:
+        """The photos of a batch at once; torch's loader asks for them so."""
+        numbers = np.array(rows, np.int64)
+        pixels, broken = self._pixels.take(self._photos[numbers])
+        return LoadedPhotos(numbers, torch.from_numpy(pixels), broken)
+
+    def __getitem__(self, row: int) -> LoadedPhotos:
+        """One photo, as a batch of one."""
+        return self.__getitems__([row])
+
+
 class _Order:
     """Batches that a loader draws from; others for each pass, so that workers can stay."""
 
@@ -89,7 +132,7 @@ class _Order:
         return len(self.batches)
 
 
-class PairLoader:
+class BatchLoader(Generic[L]):
     """Loads batches, ahead of their use where there are workers.
 
     A worker that dies (killed for memory, a crash of a decoder) is replaced, and its batches are
@@ -104,7 +147,7 @@ class PairLoader:
 
     def __init__(
         self,
-        pixels: PairPixels,
+        pixels: Dataset[L],
         *,
         workers: int,
         pin: bool,
@@ -114,8 +157,8 @@ class PairLoader:
         self._order = _Order()
         self._loader = self._made()
 
-    def load(self, batches: Sequence[Rows]) -> Iterator[LoadedPairs]:
-        """Yield the pairs of each batch, in order.
+    def load(self, batches: Sequence[Rows]) -> Iterator[L]:
+        """Yield what each batch holds, in order.
 
         Raises:
             TrainingWorkerError: Workers died more than three times.
@@ -136,7 +179,7 @@ class PairLoader:
                 yield loaded
                 done += 1
 
-    def _begun(self) -> Iterator[LoadedPairs]:
+    def _begun(self) -> Iterator[L]:
         """A pass over the batches; a worker's death is then seen where its batch is asked for."""
         if self._workers == 0 or threading.current_thread() is not threading.main_thread():
             return iter(self._loader)
@@ -157,7 +200,7 @@ class PairLoader:
         self._note(f"A process that read images died and was replaced: {reason}")
         self._loader = self._made()
 
-    def _made(self) -> DataLoader[LoadedPairs]:
+    def _made(self) -> DataLoader[L]:
         several = self._workers > 0
         return DataLoader(
             self._pixels,

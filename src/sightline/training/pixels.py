@@ -19,6 +19,7 @@ from sightline.imagery import Limits
 
 Pixels = NDArray[np.uint8]
 Rows = NDArray[np.int64]
+Read = Callable[[Path, tuple[int, int]], Pixels]
 
 # Tiles of datasets are smaller than photos that someone took.
 _LIMITS = Limits(min_side=1)
@@ -39,16 +40,33 @@ class PixelSource(Protocol):
         ...
 
 
+class VectorSource(Protocol):
+    """Gives what a backbone made of images, by number."""
+
+    def take(self, rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Pooled vectors float32 (n, d), and which images (n,) could not be used."""
+        ...
+
+
+def stretched(path: Path, size: tuple[int, int]) -> Pixels:
+    """One image as uint8 RGB (height, width, 3), brought to a size whatever its proportions."""
+    return decode_photo(path, size, fit="stretch", limits=_LIMITS)
+
+
 class DecodedEachTime:
     """Decodes images whenever they are asked for.
 
     Args:
         paths: The images.
-        size: (height, width) they are brought to, whatever their proportions.
+        size: (height, width) they are brought to.
+        read: How one of them is; raises a PhotoError where it is broken. Worker processes must be
+            able to unpickle it.
     """
 
-    def __init__(self, paths: Sequence[Path], size: tuple[int, int]) -> None:
-        self.paths, self.size = paths, size
+    def __init__(
+        self, paths: Sequence[Path], size: tuple[int, int], read: Read = stretched
+    ) -> None:
+        self.paths, self.size, self.read = paths, size, read
 
     def take(self, rows: Rows) -> tuple[Pixels, NDArray[np.bool_]]:
         """Pixels uint8 (n, 3, height, width), and which images (n,) cannot be used."""
@@ -56,7 +74,7 @@ class DecodedEachTime:
         broken = np.zeros(len(rows), bool)
         for number, row in enumerate(rows.tolist()):
             try:
-                decoded = decode_photo(self.paths[row], self.size, fit="stretch", limits=_LIMITS)
+                decoded = self.read(self.paths[row], self.size)
             except PhotoError:
                 broken[number] = True
             else:
@@ -74,7 +92,8 @@ class KeptOnDisk:
         name: Begins its name; with the size and the fingerprint, so that no other set's is taken.
         paths: The images.
         size: (height, width).
-        fingerprint: Of the data set.
+        fingerprint: Of the data set, and of ``read`` where there are several ways.
+        read: As of :class:`DecodedEachTime`.
 
     Raises:
         OutputError: The folder cannot be written, or its disk has too little room.
@@ -87,9 +106,10 @@ class KeptOnDisk:
         paths: Sequence[Path],
         size: tuple[int, int],
         fingerprint: str,
+        read: Read = stretched,
     ) -> None:
         self.size = size
-        self._decoder = DecodedEachTime(paths, size)
+        self._decoder = DecodedEachTime(paths, size, read)
         make_folder(folder)
         stem = f"{name}-{size[0]}x{size[1]}-{fingerprint[:16]}"
         self._pixels_file = folder / f"{stem}.npy"

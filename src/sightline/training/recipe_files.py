@@ -6,6 +6,7 @@ import difflib
 from pathlib import Path
 
 from sightline.errors import RecipeError
+from sightline.training.tasks import FOLDERS
 
 _SUFFIX = ".toml"
 
@@ -20,13 +21,17 @@ def recipes_folder() -> Path:
     return installed if installed.is_dir() else package.parents[1] / "recipes"
 
 
-def recipe_names(task: str = "cross-view") -> dict[str, Path]:
-    """The recipes of a task by their names."""
-    return {path.stem: path for path in sorted((recipes_folder() / task).glob(f"*{_SUFFIX}"))}
+def recipe_names(*folders: str) -> dict[str, Path]:
+    """The recipes of ``cross-view``, ``global`` or, if none is named, both, by their names."""
+    return {
+        path.stem: path
+        for folder in folders or FOLDERS
+        for path in sorted((recipes_folder() / folder).glob(f"*{_SUFFIX}"))
+    }
 
 
-def find_recipe(name: str, task: str = "cross-view") -> Path:
-    """The file of a recipe: a path, or a name such as ``frgeo``.
+def find_recipe(name: str, *folders: str) -> Path:
+    """The file of a recipe: a path, or a name such as ``frgeo`` in some folders or all.
 
     What exists as a file is taken as a path, whatever it is called.
 
@@ -36,7 +41,7 @@ def find_recipe(name: str, task: str = "cross-view") -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    known = recipe_names(task)
+    known = recipe_names(*folders)
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 from sightline.datasets import Manifest, write_manifest
 from sightline.datasets.layouts import read
-from sightline.datasets.planet import PlanetSettings, make
+from sightline.datasets.planet import SETTINGS_FILE, PlanetReport, PlanetSettings, make
+from sightline.datasets.resplit import SplitRule, resplit
 from sightline.errors import TrainingDataError
 from sightline.planet.difficulty import Difficulty, difficulty
 from sightline.training.cross_view_recipe import PLANET, CrossViewRecipe
+from sightline.training.photo_recipe import PLANET_PHOTOS, PhotoRecipe
+from sightline.training.shard_photos import lies_in_shards, shard_photos
 from sightline.training.watching import Watcher
 
 MANIFEST = "manifest"
@@ -19,17 +23,21 @@ DATA = "data"
 """In a run's folder."""
 
 
-def open_data(
-    recipe: CrossViewRecipe, root: Path | None, folder: Path, watcher: Watcher
-) -> Manifest:
+AnyRecipe = CrossViewRecipe | PhotoRecipe
+
+_UNSPLIT = "manifest-unsplit"
+_SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
+
+
+def open_data(recipe: AnyRecipe, root: Path | None, folder: Path, watcher: Watcher) -> Manifest:
     """Open the data of a recipe, making what can be made.
 
     Args:
         recipe: Names the data.
         root: Where it lies: a manifest or a folder in place of the recipe's, or where the planet's
-            pairs are kept.
+            data are kept.
         folder: The run's, for a manifest of a public dataset's folder and, without ``root``, for
-            the planet's pairs.
+            the planet's data.
         watcher: Is told how far the making is.
 
     Raises:
@@ -41,12 +49,16 @@ def open_data(
     place = root or (folder / DATA if planet else Path(recipe.data))
     if place.suffix == ".parquet" or (place / "pairs.parquet").is_file():
         return Manifest.open(place)
-    if planet:
-        return _planet(recipe, place, watcher)
+    if isinstance(recipe, PhotoRecipe):
+        planet = recipe.data == PLANET_PHOTOS
+        if planet:
+            return _planet_photos(recipe, place, watcher)
+    elif planet:
+        return _planet_pairs(recipe, place, watcher)
     if not place.exists():
         raise TrainingDataError(
             f"There is no data at {str(place)!r}.",
-            hint="Give its folder with --data, or data = 'planet:aligned-panorama' for the planet.",
+            hint=f"Give its folder with --data, or data = {type(recipe)().data!r} for the planet.",
             path=place,
         )
     own = folder / MANIFEST
@@ -56,14 +68,14 @@ def open_data(
     return _written(own, place, recipe, watcher)
 
 
-def _written(target: Path, place: Path, recipe: CrossViewRecipe, watcher: Watcher) -> Manifest:
-    """A manifest of a folder, with hashes if leaks are looked for."""
-    report = write_manifest(
-        target,
-        read(place, recipe.layout or None),
-        on_error="skip",
-        files="trust" if recipe.leak_check == "off" else "read",
-    )
+def _written(target: Path, place: Path, recipe: AnyRecipe, watcher: Watcher) -> Manifest:
+    """A manifest of a folder or of shards, with hashes if leaks are looked for."""
+    hashed = recipe.leak_check != "off"
+    if isinstance(recipe, PhotoRecipe) and lies_in_shards(place):
+        dataset, files = shard_photos(place, hashed=hashed), False
+    else:
+        dataset, files = read(place, recipe.layout or None), hashed
+    report = write_manifest(target, dataset, on_error="skip", files="read" if files else "trust")
     made = Manifest.open(target, root=place)
     if report.problem_count:
         rows = made.n_photos + made.n_patches + made.n_pairs + report.problem_count
@@ -81,7 +93,7 @@ def _written(target: Path, place: Path, recipe: CrossViewRecipe, watcher: Watche
     return made
 
 
-def _planet(recipe: CrossViewRecipe, place: Path, watcher: Watcher) -> Manifest:
+def _planet_pairs(recipe: CrossViewRecipe, place: Path, watcher: Watcher) -> Manifest:
     names = tuple(recipe.data.removeprefix(PLANET).split("+"))
     _refuse_other_photos(recipe, difficulty(names))
     settings = PlanetSettings(
@@ -96,12 +108,7 @@ def _planet(recipe: CrossViewRecipe, place: Path, watcher: Watcher) -> Manifest:
         recipe.planet_tile_px,
         recipe.planet_metres_per_pixel,
     )
-    report = make(
-        settings,
-        place,
-        workers=_workers(recipe.planet_pairs),
-        progress=lambda done, total: watcher.preparing("making pairs of the planet", done, total),
-    )
+    report = _made(settings, place, watcher)
     target = place / MANIFEST
     if report.written or not (target / "pairs.parquet").is_file():
         return _written(target, place, recipe, watcher)
@@ -110,6 +117,51 @@ def _planet(recipe: CrossViewRecipe, place: Path, watcher: Watcher) -> Manifest:
         manifest
         if manifest.n_pairs == recipe.planet_pairs
         else _written(target, place, recipe, watcher)
+    )
+
+
+def _planet_photos(recipe: PhotoRecipe, place: Path, watcher: Watcher) -> Manifest:
+    """Photos as people take them, split by photographer: seven tenths, one and two."""
+    settings = PlanetSettings(
+        "photos",
+        recipe.planet_photos,
+        "folders",
+        recipe.planet_seed,
+        recipe.planet_collection,
+        (),
+        recipe.planet_px,
+        recipe.planet_px,
+    )
+    target = place / MANIFEST
+    # The manifest is written last. To find out where all the photos were taken takes minutes.
+    if (target / "pairs.parquet").is_file() and _is_made(settings, place):
+        manifest = Manifest.open(target)
+        if manifest.n_photos == recipe.planet_photos:
+            return manifest
+    _made(settings, place, watcher)
+    whole = _written(place / _UNSPLIT, place, recipe, watcher)
+    resplit(whole, target, SplitRule("photographer", _SHARES, seed=recipe.planet_seed))
+    shutil.rmtree(place / _UNSPLIT)
+    return Manifest.open(target)
+
+
+def _is_made(settings: PlanetSettings, place: Path) -> bool:
+    """Whether a folder was last made as these settings say."""
+    try:
+        known = json.loads((place / SETTINGS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = {**settings.provenance(), "count": settings.count}
+    return bool(known == json.loads(json.dumps(wanted)))
+
+
+def _made(settings: PlanetSettings, place: Path, watcher: Watcher) -> PlanetReport:
+    what = f"making {settings.kind} of the planet"
+    return make(
+        settings,
+        place,
+        workers=_workers(settings.count),
+        progress=lambda done, total: watcher.preparing(what, done, total),
     )
 
 
@@ -135,7 +187,7 @@ def _refuse_other_photos(recipe: CrossViewRecipe, wanted: Difficulty) -> None:
         )
 
 
-def _workers(pairs: int) -> int:
-    """One process for a few pairs, which are made sooner than processes are begun."""
+def _workers(samples: int) -> int:
+    """One process for a few samples, which are made sooner than processes are begun."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, pairs // 250))
+    return max(1, min(cores or 1, samples // 250))

@@ -138,15 +138,25 @@ class Views:
         if len(rows):
             rows = rows.to(pixels.device)
             pixels[rows] = pixels[rows].flip(3)
-        return pixels if changes.crops is None else _cropped(pixels, changes.crops)
+        return pixels if changes.crops is None else cropped(pixels, changes.crops)
 
     def _uniform(self, ids: Sequence[str], purpose: str, epoch: int | None) -> Floats:
         drawn = uniform_of_ids(ids, purpose, seed=self._recipe.seed, epoch=epoch)
         return np.asarray(drawn[:, 0])
 
 
-def _cropped(pixels: Tensor, crops: Floats) -> Tensor:
-    """Parts of images, brought back to the images' size bilinearly."""
+def cropped(pixels: Tensor, crops: Floats, size: tuple[int, int] | None = None) -> Tensor:
+    """Parts of images, brought to one size bilinearly.
+
+    Args:
+        pixels: (n, 3, h, w), bytes or floats from 0 to 1.
+        crops: (n, 4) top, left, height and width, in shares of the images.
+        size: (height, width) of the results; the images' own if None. They should not be much
+            smaller than the crops: nothing is averaged.
+
+    Returns:
+        Floats from 0 to 1.
+    """
     top, left, height, width = crops.T
     transform = np.zeros((len(crops), 2, 3))
     # From the result's coordinates, -1 to 1 over its whole width, to those of the image.
@@ -154,7 +164,8 @@ def _cropped(pixels: Tensor, crops: Floats) -> Tensor:
     transform[:, 1, 1], transform[:, 1, 2] = height, 2 * top + height - 1
     given = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
     theta = torch.from_numpy(transform).to(given)
-    grid = functional.affine_grid(theta, list(given.shape), align_corners=False)
+    shape = [*given.shape[:2], *(size or given.shape[2:])]
+    grid = functional.affine_grid(theta, shape, align_corners=False)
     return functional.grid_sample(given, grid, padding_mode="border", align_corners=False)
 
 

@@ -35,6 +35,19 @@ def test_metres_along_the_meridian_are_geodesics(lat: float) -> None:
     assert float(latitude_at(metres)) == pytest.approx(lat, abs=1e-10)
 
 
+def test_a_part_in_the_corner_of_another_gives_each_place_once() -> None:
+    """The box around an L holds the one in its corner, whose places are not walked twice."""
+    notch = shapely.box(13.194, 55.704, 13.20, 55.71)
+    parts = [
+        shapely.difference(shapely.box(13.19, 55.70, 13.20, 55.71), notch),
+        shapely.box(13.196, 55.706, 13.20, 55.71),
+    ]
+    names = listed(AerialGrid(50.0, MultiPolygon(shapely.MultiPolygon(parts)))).names()
+    alone = [listed(AerialGrid(50.0, MultiPolygon(part))).names() for part in parts]
+    assert min(map(len, alone)) > 20
+    assert sorted(names) == sorted(alone[0] + alone[1])
+
+
 @pytest.mark.parametrize("lat", [0.0, 38.9, -55.0, 71.0])
 @pytest.mark.parametrize("stride_m", [50.0, 17.3])
 def test_neighbours_are_a_stride_apart(lat: float, stride_m: float) -> None:

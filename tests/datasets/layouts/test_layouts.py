@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from sightline.datasets.layouts import LAYOUTS, read, recognise, write
+from sightline.datasets.layouts import LAYOUTS, own_photos, read, recognise, write
 from sightline.datasets.layouts.cvact import within
 from sightline.datasets.layouts.daejeon520 import positives
 from sightline.datasets.layouts.utm import from_utm, to_utm, zone_of
@@ -288,7 +289,8 @@ def test_osv5m(tmp_path, read_all):
     put(
         tmp_path / "train.csv",
         OSV5M
-        + "31,-22.5,17.1,NA,s1,16034,77.0,Khomas,\n32,1.5,2.5,,,,,,\n33,1,2,,,,,,\n,1,2,,,,,,\n",
+        + "31,-22.5,17.1,NA,s1,16034,77.0,Khomas,\n32,1.5,2.5,,,,,,\n33,1,2,,,,,,\n,1,2,,,,,,\n"
+        "34,1,2,,,,,,a,town\n",
     )
     list(touch_images(tmp_path, ["images/train/00/31.jpg", "images/train/01/32.jpg"]))
     put(tmp_path / "images/train/01/readme.txt", "")
@@ -297,7 +299,8 @@ def test_osv5m(tmp_path, read_all):
     row = found.photos[0]
     assert (row.country, row.photographer, row.licence) == ("NA", "77.0", "CC BY-SA 4.0")
     assert row.labels == {"sequence": "s1", "region": "Khomas"}
-    assert [problem.line for problem in found.problems] == [4, 5]
+    assert [problem.line for problem in found.problems] == [4, 5, 6]
+    assert "has 10 cells where the header has 9" in found.messages[2]
     assert "names the photo 33, which lies in no folder of images/train" in found.messages[0]
     assert recognise(tmp_path)[0].name == "osv5m"
     put(tmp_path / "test.csv", OSV5M + "35,1,2,,,,,,\nx,1,2,,,,,,\n")
@@ -352,7 +355,7 @@ def test_plain_tables_by_hand(tmp_path, read_all):
         "id,uri,lat,lon,fov_degrees,locatable,width,labels\n"
         'a,a.jpg,1.5,2.5,90,true,640,"{""view"": ""drone""}"\n'
         "b,b.jpg,,,,false,,\nc,c.jpg,1,2,,maybe,,\nd,d.jpg,1,2,,,1.5,\n,e.jpg,1,2,,,,\n"
-        "f,f.jpg,1,2,,,,[1]\ng,g.jpg,1,x,,,,\nh,h.jpg\n",
+        "f,f.jpg,1,2,,,,[1]\ng,g.jpg,1,x,,,,\nh,h.jpg\ni,i.jpg,1,2,,,,{view: drone}\n",
     )
     found = read_all(read(tmp_path))
     assert [(row.id, row.locatable, row.width) for row in found.photos] == [
@@ -360,9 +363,10 @@ def test_plain_tables_by_hand(tmp_path, read_all):
         ("b", False, None),
     ]
     assert found.photos[0].labels == {"view": "drone"}
-    assert [problem.line for problem in found.problems] == [4, 5, 6, 7, 8, 9]
+    assert [problem.line for problem in found.problems] == [4, 5, 6, 7, 8, 9, 10]
     assert "locatable must be true or false. Got 'maybe'" in found.messages[0]
     assert "labels must be a JSON object. Got '[1]'" in found.messages[3]
+    assert "labels must be a JSON object. Got '{view: drone}' in line 10" in found.messages[6]
     with pytest.raises(TableError, match=r"no photos.csv"):
         read(tmp_path / "..", "plain")
 
@@ -443,6 +447,43 @@ def test_lists_that_are_no_utf8_are_recognised_and_told(tmp_path):
     assert recognise(tmp_path)[0].name == "table"
     with pytest.raises(TableError, match="not UTF-8"):
         list(read(tmp_path).photos())
+
+
+def test_a_list_that_disappears_before_it_is_read(tmp_path):
+    put(tmp_path / "train.csv", "a.jpg,b.jpg\n")
+    dataset = read(tmp_path)
+    (tmp_path / "train.csv").unlink()
+    with pytest.raises(TableError, match=r"train.csv' cannot be read: No such file") as caught:
+        list(dataset.photos())
+    assert "same release" in caught.value.hint
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file that refuses to be read")
+def test_a_list_whose_disk_fails_is_recognised_as_nothing(tmp_path):
+    (tmp_path / "train.csv").symlink_to("/proc/self/mem")  # it opens, and its first bytes do not
+    with pytest.raises(OSError, match="Input/output error"):
+        (tmp_path / "train.csv").read_bytes()
+    assert LAYOUTS["witw"].recognise(tmp_path) is None
+    with pytest.raises(TableError, match="cannot be read: Input/output error"):
+        list(read(tmp_path, "witw").photos())
+
+
+def test_a_photo_whose_name_is_no_text_stops_no_other(tmp_path, read_all):
+    list(touch_images(tmp_path, ["a.jpg"]))
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes((tmp_path / "a.jpg").read_bytes())
+    found = read_all(read(tmp_path, "folder"))
+    assert [row.uri for row in found.photos] == ["a.jpg"]
+    assert "caf\\udce9.jpg" in found.messages[0]
+
+
+def test_a_folder_of_many_names_is_not_searched_to_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_photos, "_LOOKED_AT", 5)
+    for number in range(7):
+        put(tmp_path / f"{number}.txt", "")
+    assert recognise(tmp_path) == []
+    list(touch_images(tmp_path / "photos", ["a.jpg"]))
+    (tmp_path / "6.txt").rename(tmp_path / "photos/6.txt")
+    assert [told.name for told in recognise(tmp_path / "photos")] == ["folder"]
 
 
 def test_rows_of_a_table_say_their_line(tmp_path):

@@ -14,6 +14,7 @@ from sightline.datasets.layouts.vigor_labels import (
     Label,
     parse_label,
     parse_tile,
+    resolution_of,
     revisions_of,
 )
 from sightline.datasets.manifest import Manifest, write_manifest
@@ -151,6 +152,16 @@ def broken(tmp_path, change) -> list[str]:
 )
 def test_damaged_lines_are_named(tmp_path, change, words):
     assert words in broken(tmp_path, change)[0]
+
+
+def test_damaged_lines_do_not_hide_how_large_pixels_are(tmp_path):
+    write(LAYOUTS["vigor"], tmp_path, map(vigor_sample, range(8)))
+    revision = revisions_of(tmp_path)[0]
+    whole = resolution_of(revision, "Seattle")
+    assert whole == pytest.approx(0.1, rel=0.02)
+    path = tmp_path / "splits/Seattle/same_area_balanced_train.txt"
+    path.write_text("no label\n" + path.read_text())
+    assert resolution_of(revision, "Seattle") == whole
 
 
 def test_a_tile_list_with_a_line_that_is_none(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,12 @@ def university_sample(number: int) -> Sample:
         for at, v in enumerate(views)
     )
     return Sample(photos, pair_sample(number).patches)
+
+
+def unscaled(sample: Sample) -> Sample:
+    """The same sample with patches that do not say how large their pixels are."""
+    patches = [replace(one, row=replace(one.row, metres_per_pixel=None)) for one in sample.patches]
+    return Sample(sample.photos, tuple(patches), sample.pairs)
 
 
 SAMPLES = {
@@ -106,19 +113,18 @@ def test_a_stopped_run_goes_on_without_rendering_again(tmp_path, name):
 
 
 def test_a_folder_begun_otherwise_is_refused(tmp_path):
-    layout = LAYOUTS["plain"]
-    begin(tmp_path, layout, {"seed": 1, "size": (2, 3)})
-    begin(tmp_path, layout, {"seed": 1, "size": (2, 3)})
+    begin(tmp_path, "plain", {"seed": 1, "size": (2, 3)})
+    begin(tmp_path, "plain", {"seed": 1, "size": (2, 3)})
     with pytest.raises(OutputError, match=r"begun with seed = 1, and now it shall be 2"):
-        begin(tmp_path, layout, {"seed": 2, "size": (2, 3)})
+        begin(tmp_path, "plain", {"seed": 2, "size": (2, 3)})
     with pytest.raises(OutputError, match="begun with layout = 'plain'"):
-        begin(tmp_path, LAYOUTS["vigor"], {"seed": 1, "size": (2, 3)})
+        begin(tmp_path, "vigor", {"seed": 1, "size": (2, 3)})
     (tmp_path / "sightline.json").write_text("{")
     with pytest.raises(OutputError, match="cannot be read"):
-        begin(tmp_path, layout, {})
+        begin(tmp_path, "plain", {})
     (tmp_path / "sightline.json").write_text(json.dumps({"layout": "plain", "b": 1}))
     with pytest.raises(OutputError, match="b = 1, and now it shall be None"):
-        begin(tmp_path, layout, {})
+        begin(tmp_path, "plain", {})
 
 
 def test_pictures(tmp_path):
@@ -143,10 +149,24 @@ def test_pictures(tmp_path):
         assert not is_whole(path)
 
 
+def test_a_distractor_of_university_is_in_the_gallery_alone(tmp_path, read_all):
+    made = university_sample(3)
+    photos = [
+        replace(one, row=replace(one.row, labels={**one.row.labels, "role": "gallery"}))
+        for one in made.photos
+    ]
+    distractor = Sample(tuple(photos), made.patches)
+    write(LAYOUTS["university1652"], tmp_path, [university_sample(3), distractor])
+    folders = {path.name for path in (tmp_path / "test").iterdir() if (path / "0002").exists()}
+    assert folders == {"gallery_satellite", "gallery_drone", "gallery_street"}
+    roles = {(row.labels["place"], row.labels["role"]) for row in read_all(read(tmp_path)).photos}
+    assert roles == {("0001", "query"), ("0001", "gallery"), ("0002", "gallery")}
+
+
 def test_processes_can_share_the_work(tmp_path):
     layout, all_samples = LAYOUTS["cvusa_zhai"], samples("cvusa_zhai")
     writer = writer_of(layout)
-    begin(tmp_path, layout, {})
+    begin(tmp_path, layout.name, {})
     for number, sample in reversed(list(enumerate(all_samples))):
         assert write_files(tmp_path, writer.plan(number, sample)) == (2, 0)
     writer.finish(tmp_path, enumerate(map(without_pictures, all_samples)))
@@ -164,6 +184,7 @@ def test_processes_can_share_the_work(tmp_path):
         ("vigor", vigor_sample(0, city="New York"), "in letters"),
         ("vigor", vigor_sample(0, split="x"), "train or test, and not 'x'"),
         ("vigor", vigor_sample(0), None),
+        ("vigor", unscaled(vigor_sample(0)), "have places, and metres per pixel of its patches"),
         ("university1652", pair_sample(0), "drone, street, google"),
         ("university1652", photo_sample(0), "with one patch"),
         ("im2gps", Sample((PhotoSample(photo(0, lat=None, lon=None), b""),)), "with a place"),
@@ -201,7 +222,7 @@ def make_empty(tmp_path):
 
 
 def test_disk_that_refuses(tmp_path):
-    begin(tmp_path, LAYOUTS["im2gps"], {})
+    begin(tmp_path, "im2gps", {})
     (tmp_path / "images").write_text("a file where a folder is needed")
     with pytest.raises(OutputError, match="Cannot write"):
         write(LAYOUTS["im2gps"], tmp_path, samples("im2gps"))

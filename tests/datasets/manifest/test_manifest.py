@@ -193,6 +193,25 @@ def test_problems_fail_or_are_counted(tmp_path):
     assert report.information.counts == {"photos": 4, "patches": 4, "pairs": 4}
 
 
+def test_a_missing_file_of_no_list_is_told_by_its_path_alone(tmp_path):
+    held = dataset(tmp_path, [Photo("t/1", "a/1.jpg")])
+    with pytest.raises(PhotoNotFoundError, match=r"a/1\.jpg' cannot be read") as caught:
+        write_manifest(tmp_path / "m", held, files="read")
+    assert "named in" not in caught.value.message
+
+
+def test_pairs_of_photos_that_are_all_left_out_are_left_out(tmp_path):
+    photos, patches, pairs = rows(2)
+    held = dataset(tmp_path, photos, patches, pairs)
+    for row in patches:
+        image(tmp_path / row.uri)
+    report = write_manifest(tmp_path / "m", held, on_error="skip", files="read")
+    assert report.information.counts == {"photos": 0, "patches": 2, "pairs": 0}
+    assert [problem.kind.value for problem in report.problems[2:]] == ["pair", "pair"]
+    assert "names the photo 't/0', which is not among" in report.problems[2].error.message
+    assert list(Manifest.open(tmp_path / "m").pairs()) == []
+
+
 def image(path: Path, size: tuple[int, int] = (64, 48)) -> bytes:
     stream = io.BytesIO()
     noise = np.random.default_rng(3).integers(0, 256, (size[1], size[0], 3)).astype(np.uint8)

@@ -28,6 +28,7 @@ from sightline.errors import (
     UsageError,
 )
 from sightline.imagery.aerial import AerialSource, open_aerial
+from sightline.imagery.aerial.raster_file import RasterFile
 from sightline.imagery.aerial.raster_source import Window
 
 from .rasters import (
@@ -543,6 +544,15 @@ def test_what_belongs_to_a_file_is_part_of_its_revision(tmp_path: Path) -> None:
     after = open_aerial(tmp_path / "b" / "all.vrt").revision
     (tmp_path / "b").rename(tmp_path / "c")
     assert open_aerial(tmp_path / "c" / "all.vrt").revision == after
+
+
+def test_a_source_that_is_taken_away_changes_the_revision(tmp_path: Path) -> None:
+    path = utm_raster(tmp_path / "map.tif", pixels=texture(64, 64))
+    opened = RasterFile(str(virtual(path, tmp_path / "all.vrt")))
+    before = opened.revision()
+    path.unlink()
+    assert opened.revision() not in (before, (0, 0))
+    opened.close()
 
 
 def virtual(path: Path, vrt: Path) -> Path:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import os
 import sqlite3
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -101,6 +103,23 @@ def test_a_missing_tile_is_not_valid(tmp_path: Path) -> None:
     patch = source.patch(middle(), 0.98 * width_m, ACROSS * PX)
     assert patch.share_valid == pytest.approx(15 / 16, abs=0.01)
     assert not patch.valid[10:50, 10:50].any()
+
+
+def test_a_link_to_a_tile_that_is_gone_is_no_tile(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    last = max((root / str(ZOOM)).rglob("*.png"))
+    last.unlink()
+    last.symlink_to(tmp_path / "gone.png")
+    source = open_aerial(root)
+    width_m = ACROSS * PX * source.native_metres_per_pixel
+    patch = source.patch(middle(), 0.98 * width_m, ACROSS * PX)
+    assert patch.share_valid == pytest.approx(15 / 16, abs=0.01)
+
+
+def test_a_file_where_a_level_would_be_is_passed_over(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    (root / "0").write_text("no folder")
+    assert open_aerial(root).patch(middle(), 20.0, 20).valid.all()
 
 
 def test_transparent_pixels_are_not_valid(tmp_path: Path) -> None:
@@ -290,9 +309,18 @@ def test_archives_that_are_none(tmp_path: Path) -> None:
         open_aerial(cut)
 
 
-def test_packed_tiles_of_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gzip
+def test_an_archive_without_a_tile(tmp_path: Path) -> None:
+    """Its header is whole, and says that the directory has no entries."""
+    path = write_pmtiles(tmp_path / "none.pmtiles")
+    content, directory = path.read_bytes(), gzip.compress(b"\0")
+    where = struct.pack("<QQ", len(content), len(directory))
+    path.write_bytes(content[:8] + where + content[24:] + directory)
+    with pytest.raises(AerialUnreadableError, match=r"none\.pmtiles' holds no tile") as raised:
+        open_aerial(path)
+    assert raised.value.hint == "Make it anew."
 
+
+def test_packed_tiles_of_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pmtiles.tile import Compression
 
     from . import tiles as made
@@ -403,6 +431,25 @@ def test_a_server_is_asked_only_when_allowed_and_only_once(server: Server, tmp_p
     assert len(server.asked) == count
     assert source.name == server.address.removeprefix("http://")
     assert source.revision == (0, 0)
+
+
+@pytest.mark.parametrize("missing", [1, 2, ZOOM + 1])
+def test_a_server_without_the_tile_in_the_middle_is_asked_for_those_over_it(
+    server: Server, tmp_path: Path, missing: int
+) -> None:
+    """So the width of its tiles is found; where there is none at all, the usual one is taken."""
+    address, here = f"{server.address}/{{z}}/{{x}}/{{y}}.png", middle()
+    server.answers = [404] * missing
+    source = open_aerial(
+        address, zoom=ZOOM, attribution="me", allow_network=True, cache=tmp_path,
+        bounds=(here[0] - 0.0001, here[1] - 0.0001, here[0] + 0.0001, here[1] + 0.0001),
+    )  # fmt: skip
+    zooms = [int(path.split("/")[1]) for path in server.asked]
+    assert zooms[:missing] == list(range(ZOOM, ZOOM - missing, -1))
+    assert not server.answers
+    usual = 256 if missing > ZOOM else PX
+    half = 2 * np.pi * 6378137.0 / (1 << ZOOM) * np.cos(np.radians(here[0]))
+    assert source.native_metres_per_pixel == pytest.approx(half / usual, rel=1e-2)
 
 
 def test_a_busy_server_is_given_time(server: Server, tmp_path: Path) -> None:

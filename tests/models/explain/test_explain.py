@@ -198,6 +198,27 @@ def test_an_unknown_heading_is_compared_under_its_best_turn():
     )
 
 
+def test_the_heat_of_an_unrolled_patch_lies_on_the_patch():
+    network = small(
+        "frgeo",
+        ground="crop:90",
+        ground_size=(64, 64),
+        polar_size=(64, 256),
+        options={"regions": 8, "split": "area", "unit_regions": True},
+    )
+    photo, patch = noise(1, 64, 64), noise(1, 12, 12, seed=1).repeat(8, 1).repeat(8, 2)
+    pair = pair_of(network, phases=1)
+    heats = [explain(pair, photo, given) for given in (patch, np.rot90(patch, axes=(1, 2)))]
+    heat, turned = (np.asarray(found.second[0]) for found in heats)
+    south, east = np.mgrid[-1:1:96j, -1:1:96j]
+    away = np.hypot(south, east)
+    assert not heat[away > 1.02].any()
+    assert heat[away < 1].any()
+    # A patch that is turned by two regions fits the photo two shifts on, and for the same reasons.
+    assert np.corrcoef(np.rot90(heat).ravel(), turned.ravel())[0, 1] > 0.95
+    assert np.corrcoef(heat.ravel(), turned.ravel())[0, 1] < 0.5
+
+
 def test_two_photos_of_a_photo_encoder():
     encoder = make_encoder()
     first, second = noise(2, 64, 64), noise(2, 64, 64, seed=1)
@@ -298,6 +319,28 @@ def test_a_layer_of_a_network_with_channels_last():
 
 
 # Refusals.
+
+
+class Wrapped(nn.Module):
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"map": x}
+
+
+class Unwrapped(nn.Module):
+    def forward(self, x: dict[str, torch.Tensor]) -> torch.Tensor:
+        return x["map"]
+
+
+def test_a_layer_that_gives_no_tensor_is_refused():
+    network = small("average")
+    for view in ("ground", "aerial"):
+        inside = network.trunks[view].network
+        inside.layer1 = nn.Sequential(inside.layer1, Wrapped(), Unwrapped())
+    pictures = noise(1, 64, 128), noise(1, 96, 96)
+    with pytest.raises(UsageError, match=r"'layer1\.1' must run once .*They ran 0 times") as caught:
+        explain(pair_of(network), *pictures, layer="layer1.1")
+    assert caught.value.hint == "Name a block of the trunk."
+    assert explain(pair_of(network), *pictures, layer="layer1.2").layers == 2 * ("layer1.2",)
 
 
 def test_what_cannot_be_explained():

@@ -124,7 +124,7 @@ def on_land(places: NDArray[np.float64]) -> float | None:
     try:
         from sightline.geo.countries import outlines
         from sightline.geo.planar import contains
-    except ImportError:  # pragma: no cover - a box for training alone has no shapely
+    except ImportError:  # a box for training alone has no shapely
         return None
     inside = np.zeros(len(places), dtype=bool)
     for country in outlines(_LAND_TOLERANCE_DEGREES):

@@ -73,7 +73,7 @@ def write(
     writer = writer_of(layout)
     folder = Path(root)
     make_folder(folder)
-    begin(folder, layout, provenance or {})
+    begin(folder, layout.name, provenance or {})
     rows: list[tuple[int, Sample]] = []
     written = kept = 0
 
@@ -106,14 +106,19 @@ def writer_of(layout: Layout) -> Writer:
     return layout.writer()
 
 
-def begin(root: Path, layout: Layout, provenance: Mapping[str, Any]) -> None:
+def begin(root: Path, layout: str, provenance: Mapping[str, Any]) -> None:
     """Note what a folder's dataset is made from, or check that it is the same as before.
+
+    Args:
+        root: The folder; it must exist.
+        layout: The name of its layout.
+        provenance: What the dataset is made from, as JSON can hold it.
 
     Raises:
         OutputError: The folder was begun with another layout or provenance (names the difference),
             or holds what was not written here.
     """
-    document = {"layout": layout.name, **json.loads(json.dumps(dict(provenance)))}
+    document = {"layout": layout, **json.loads(json.dumps(dict(provenance)))}
     file = root / PROVENANCE_FILE
     if not file.exists():
         # The lists of a real dataset would be written over.

@@ -94,26 +94,12 @@ def write_manifest(
     make_folder(folder)
     work = _Work(dataset, on_error, files, progress)
     try:
-        try:
-            information = _written(folder, work)
-        except _TwinsFoundError:
-            # Seen at the end of a table only, and seldom: once more, leaving them out.
-            work = _Work(dataset, on_error, files, progress, work.suspects)
-            information = _written(folder, work)
-    except _StoppedError as stopped:
-        raise stopped.error from stopped.error.__cause__
+        information = _written(folder, work)
+    except _TwinsFoundError:
+        # Seen at the end of a table only, and seldom: once more, leaving them out.
+        work = _Work(dataset, on_error, files, progress, work.suspects)
+        information = _written(folder, work)
     return WrittenManifest(folder, information, work.problem_count, work.problems)
-
-
-class _StoppedError(Exception):
-    """Carries an error past the files being written.
-
-    They take every OSError for their own, and a missing photo is one.
-    """
-
-    def __init__(self, error: SightlineError) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 class _TwinsFoundError(Exception):
@@ -128,12 +114,9 @@ def _written(folder: Path, work: _Work) -> Information:
             writers[table] = stack.enter_context(
                 pq.ParquetWriter(beside / file_of(table), SCHEMAS[table], compression="zstd")
             )
-        try:
-            for table in TABLES:
-                work.write(table, writers[table])
-            work.refuse_nothing()
-        except SightlineError as error:
-            raise _StoppedError(error) from error
+        for table in TABLES:
+            work.write(table, writers[table])
+        work.refuse_nothing()
         if work.suspects != work.left_out_twins:
             raise _TwinsFoundError
         information = work.information(folder)

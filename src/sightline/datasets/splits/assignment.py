@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,15 +126,11 @@ def deal(group_of_row: Codes, shares: Mapping[str, float], *, seed: int, what: s
 
 def _split_for(size: int, gaps: list[float], draw: float) -> int:
     fitting = [gap if gap >= size else 0.0 for gap in gaps]
-    total = sum(fitting)
-    if total <= 0.0:
+    reached = list(accumulate(fitting))
+    if reached[-1] <= 0.0:
         return max(range(len(gaps)), key=gaps.__getitem__)
-    reached, aim = 0.0, draw * total
-    for number, gap in enumerate(fitting):
-        reached += gap
-        if aim < reached:
-            return number
-    return max(range(len(gaps)), key=fitting.__getitem__)
+    # A draw is less than 1, so that the last one is beyond it.
+    return bisect_right(reached, draw * reached[-1])
 
 
 def refuse_empty(assignment: Assignment, why: str) -> None:

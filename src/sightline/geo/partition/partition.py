@@ -93,6 +93,11 @@ class Partition:
         """Areas on the sphere (m,); None where the cells have no edges of their own."""
         return self.cells.areas_km2()
 
+    @cached_property
+    def names(self) -> list[str]:
+        """A short name for each cell: the token of an S2 cell, the number of another."""
+        return self.cells.names()
+
     def assign(self, coordinates: ArrayLike, *, outside: Outside = "report") -> Rows:
         """Return the row of the cell that holds each place.
 

@@ -16,6 +16,7 @@ from sightline.models.explain.gradient import gradient_heat
 from sightline.models.explain.occlusion import occlusion_heat
 from sightline.models.explain.pair import PairSimilarity, ViewTrunk
 from sightline.models.explain.rollout import rollout_heat
+from sightline.models.polar_view import rolled_up
 
 Method = Literal["gradient", "grad-cam", "attention", "occlusion"]
 
@@ -102,7 +103,11 @@ def explain(
             for p in (first, second)
         )
         heats, similarities, names = _heat(pair, one, other, method, layers, window)
-        maps = [_scaled(h, v) for h, v in zip(heats, pair.views, strict=True)]
+        of_trunk = method != "occlusion"
+        maps = [
+            _scaled(heat, view, unrolled=view.polar and of_trunk)
+            for heat, view in zip(heats, pair.views, strict=True)
+        ]
         parts.append((maps[0], maps[1], similarities.float().cpu().numpy()))
     if not parts:
         empty = [np.zeros((0, *view.size), np.float32) for view in pair.views]
@@ -136,10 +141,15 @@ def _heat(
     return (one, other), similarities, names
 
 
-def _scaled(heat: Tensor, view: ViewTrunk) -> NDArray[np.float32]:
+def _scaled(heat: Tensor, view: ViewTrunk, *, unrolled: bool) -> NDArray[np.float32]:
     """What speaks for the pair, as large as the picture, each map divided by its largest value."""
-    positive = heat.float().clamp(min=0)[:, None]
-    large = functional.interpolate(positive, view.size, mode="bilinear", align_corners=False)[:, 0]
+    positive = heat.float().clamp(min=0)
+    if unrolled:
+        large = rolled_up(positive, view.size)
+    else:
+        large = functional.interpolate(
+            positive[:, None], view.size, mode="bilinear", align_corners=False
+        )[:, 0]
     largest = large.amax(dim=(1, 2), keepdim=True)
     scaled = torch.where(largest > 0, large / largest.clamp(min=torch.finfo(large.dtype).tiny), 0.0)
     return np.asarray(scaled.cpu().numpy(), np.float32)

@@ -15,6 +15,7 @@ from sightline.errors import EncoderError, UsageError
 from sightline.models.backbone import CutBackbone
 from sightline.models.cross_view import BOTH, CrossViewNetwork
 from sightline.models.cross_view_settings import can_turn
+from sightline.models.global_network import GlobalNetwork
 from sightline.models.heads import TokenProjection, unit
 from sightline.models.network import EncoderNetwork
 from sightline.models.region_shifts import shift_scores
@@ -23,6 +24,7 @@ from sightline.models.trunk import Trunk
 if TYPE_CHECKING:
     from sightline.models.cross_view_encoder import TorchCrossViewEncoder
     from sightline.models.encoder import TorchEncoder
+    from sightline.models.global_encoder import TorchGlobalEncoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +36,14 @@ class ViewTrunk:
         size: (height, width) of its pictures in pixels.
         run: Runs it on pictures uint8 (n, 3, height, width).
         reads_tokens: Whether what follows reads those tokens and no place.
+        polar: Whether its maps are unrolled around the picture's centre.
     """
 
     trunk: Trunk | CutBackbone
     size: tuple[int, int]
     run: Callable[[Tensor], object]
     reads_tokens: bool = False
+    polar: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +79,12 @@ class PairSimilarity:
 
 
 def pair_of(
-    encoder: TorchCrossViewEncoder | TorchEncoder | CrossViewNetwork | EncoderNetwork,
+    encoder: TorchCrossViewEncoder
+    | TorchEncoder
+    | TorchGlobalEncoder
+    | CrossViewNetwork
+    | EncoderNetwork
+    | GlobalNetwork,
     *,
     heading_degrees: float | None = None,
     phases: int | None = None,
@@ -106,15 +115,16 @@ def pair_of(
         if phases is None and unknown:
             phases = int(getattr(encoder, "aerial_turns", 1))
         return _cross_view(network, heading_degrees, phases)
-    if not isinstance(network, EncoderNetwork):
+    if not isinstance(network, (EncoderNetwork, GlobalNetwork)):
         raise EncoderError(
             "Only a torch encoder, of one view or of two, can be explained. "
             f"Got {type(encoder).__name__}.",
             hint="Open a bundle with sightline.models.bundle.load_model.",
         )
-    if settings is not None and settings.views != "whole":
+    views = getattr(settings, "views", "whole")
+    if views != "whole":
         raise EncoderError(
-            f"The encoder averages {settings.views} crops of a photo, and heatmaps are of one.",
+            f"The encoder averages {views} crops of a photo, and heatmaps are of one.",
             hint="Import the model again with --views whole to explain it.",
         )
     if heading_degrees is not None:
@@ -122,7 +132,7 @@ def pair_of(
             f"A model of photos alone has no use of headings. Got {heading_degrees!r}.",
             hint="Leave the heading out.",
         )
-    return _photos(network)
+    return _photos(network) if isinstance(network, EncoderNetwork) else _retrieval(network)
 
 
 def _photos(network: EncoderNetwork) -> PairSimilarity:
@@ -137,6 +147,14 @@ def _photos(network: EncoderNetwork) -> PairSimilarity:
     )
     return PairSimilarity(
         network, lambda first, second: _cosines(encode(first), encode(second)), (view, view)
+    )
+
+
+def _retrieval(network: GlobalNetwork) -> PairSimilarity:
+    trunk = network.classifier.trunk
+    view = ViewTrunk(trunk, trunk.input_size, trunk)
+    return PairSimilarity(
+        network, lambda first, second: _cosines(network(first), network(second)), (view, view)
     )
 
 
@@ -171,8 +189,17 @@ def _view(network: CrossViewNetwork, name: str) -> ViewTrunk:
     head = network.heads[BOTH if BOTH in network.heads else name]
     if not isinstance(trunk, Trunk):  # pragma: no cover - the network is built of nothing else
         raise UsageError(f"The {name} trunk is a {type(trunk).__name__}.", hint="Use a Trunk.")
+    polar = network.polar if name == "aerial" else None
+
+    def run(pixels: Tensor) -> object:
+        return trunk(pixels if polar is None else polar(pixels))
+
     return ViewTrunk(
-        trunk, network.input_sizes[name], trunk, reads_tokens=isinstance(head, TokenProjection)
+        trunk,
+        network.input_sizes[name],
+        run,
+        reads_tokens=isinstance(head, TokenProjection),
+        polar=polar is not None,
     )
 
 

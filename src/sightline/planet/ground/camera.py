@@ -78,11 +78,6 @@ class Camera:
                 hint="A car's camera stands about 2 m above the road.",
             )
 
-    @property
-    def level(self) -> bool:
-        """Whether the picture's own columns are vertical planes."""
-        return self.tilt_degrees == 0 and self.roll_degrees == 0 and self.distortion == 0
-
     def projection(self) -> Projection:
         """Return the raster of rays, from a cache that is keyed on all but heading and height."""
         return _projection(

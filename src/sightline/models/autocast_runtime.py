@@ -1,9 +1,9 @@
-"""Pictures through a branch of a cross-view network, in a precision that keeps the vectors."""
+"""Pictures through a network of torch, in a precision that keeps the vectors."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.errors import EncoderError
-from sightline.models.cross_view import CrossViewNetwork
 from sightline.models.protocol import Pixels
 from sightline.models.runtimes import LEAST_COSINE, Precision, least_cosine, sample_inputs
 
@@ -19,11 +18,16 @@ _IMAGES_AT_ONCE = 32
 _CHECKED_IMAGES = 4
 
 
-class CrossViewRuntime:
-    """Runs branches.
+Encode = Callable[..., Tensor]
+EncodeAll = Callable[..., tuple[Tensor, ...]]
+
+
+class AutocastRuntime:
+    """Runs what encodes pictures.
 
     Args:
-        network: In evaluation mode, on ``device``.
+        checks: What encodes pictures to vectors, and their (height, width): on these it is found
+            out whether bfloat16 keeps the vectors. In evaluation mode, on ``device``.
         device: Where it computes.
         precision: ``auto`` is float32 on the CPU, and bfloat16 elsewhere if that keeps the vectors.
 
@@ -31,8 +35,13 @@ class CrossViewRuntime:
         computes: ``float32`` or ``bfloat16``; None while it is open.
     """
 
-    def __init__(self, network: CrossViewNetwork, device: str, precision: Precision) -> None:
-        self._network = network
+    def __init__(
+        self,
+        checks: Sequence[tuple[Encode, tuple[int, int]]],
+        device: str,
+        precision: Precision,
+    ) -> None:
+        self._checks = tuple(checks)
         self._device = device
         self._precision: Precision = precision
         self.computes: str | None = None
@@ -49,7 +58,7 @@ class CrossViewRuntime:
 
     def run(
         self,
-        encode: Callable[..., Tensor],
+        encode: Encode,
         given: Pixels,
         heading_degrees: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float32]:
@@ -63,25 +72,34 @@ class CrossViewRuntime:
         Returns:
             float32 (n, …).
         """
+        (found,) = self.run_all(lambda *told: (encode(*told),), given, heading_degrees)
+        return found
+
+    def run_all(
+        self,
+        encode: EncodeAll,
+        given: Pixels,
+        heading_degrees: NDArray[np.float64] | None = None,
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Encode pictures to several arrays in one forward pass; otherwise as :meth:`run`."""
         computes = self.warm_up()
         parts = []
         for start in range(0, max(len(given), 1), _IMAGES_AT_ONCE):
             rows = slice(start, start + _IMAGES_AT_ONCE)
             told = None if heading_degrees is None else heading_degrees[rows]
             parts.append(self._compute(encode, given[rows], told, computes))
-        return np.concatenate(parts)
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
     def _chosen(self) -> str:
         if self._precision == "float32" or (self._precision == "auto" and self._device == "cpu"):
             return "float32"
         cosine = 1.0
-        for encode, size in (
-            (self._network.encode_ground, self._network.input_sizes["ground"]),
-            (self._network.encode_aerial, self._network.input_sizes["aerial"]),
-        ):
+        for encode, size in self._checks:
             samples = sample_inputs(_CHECKED_IMAGES, size)
-            plain = self._compute(encode, samples, None, "float32")
-            faster = self._compute(encode, samples, None, "bfloat16")
+            plain, faster = (
+                self._compute(lambda given, by=encode: (by(given),), samples, None, kind)[0]
+                for kind in ("float32", "bfloat16")
+            )
             cosine = min(cosine, least_cosine(faster, plain))
         if cosine >= LEAST_COSINE:
             return "bfloat16"
@@ -95,11 +113,11 @@ class CrossViewRuntime:
 
     def _compute(
         self,
-        encode: Callable[..., Tensor],
+        encode: EncodeAll,
         given: Pixels,
         heading_degrees: NDArray[np.float64] | None,
         computes: str,
-    ) -> NDArray[np.float32]:
+    ) -> tuple[NDArray[np.float32], ...]:
         halved = contextlib.nullcontext() if computes == "float32" else self._autocast()
         with torch.inference_mode(), halved:
             pixels = torch.from_numpy(np.ascontiguousarray(given)).to(self._device)
@@ -107,8 +125,8 @@ class CrossViewRuntime:
             if heading_degrees is not None:
                 # On the CPU: it costs a GPU no waiting.
                 arguments.append(torch.from_numpy(np.ascontiguousarray(heading_degrees)))
-            vectors: Tensor = encode(*arguments)
-        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
+            found = encode(*arguments)
+        return tuple(np.asarray(one.float().cpu().numpy(), dtype=np.float32) for one in found)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(torch.device(self._device).type, torch.bfloat16)

@@ -1,0 +1,86 @@
+"""The card of a model whose vectors were trained for retrieval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sightline.models.card import ModelCard
+from sightline.training.global_card import INTENDED_USE, tested
+from sightline.training.photo_data import PhotoData
+from sightline.training.retrieval_recipe import RetrievalRecipe
+
+_HEAD = (
+    "The head is that of the start and was not trained with the backbone: use this model for "
+    "retrieval, and the start for cells."
+)
+
+
+def bundle_card(
+    recipe: RetrievalRecipe, start: ModelCard, dataset: str, data: PhotoData
+) -> ModelCard:
+    """What stands in the bundle itself."""
+    what = "Its vectors were" if recipe.trained == "network" else "A module on its vectors was"
+    more = f" {_HEAD}" if recipe.trained == "network" else ""
+    return ModelCard(
+        name=recipe.name,
+        licence=recipe.licence,
+        provenance=f"{start.provenance} {what} trained for retrieval with Sightline on "
+        f"{len(data.train)} photos of {dataset}, seed {recipe.seed}.{more}",
+        intended_use=INTENDED_USE,
+    )
+
+
+def card_text(
+    recipe: RetrievalRecipe, run: Mapping[str, Any], test: Mapping[str, Any] | None
+) -> str:
+    """The card for people, Markdown.
+
+    Args:
+        recipe: Of the run.
+        run: ``run.json``.
+        test: ``test.json``, if there was a test split.
+    """
+    data = run["data"]
+    what = "The whole network" if recipe.trained == "network" else "A Residual Retrieval Module"
+    lines = [
+        f"# {recipe.name}",
+        "",
+        (
+            f"{what} on {run['start']!r}, {run['dimension']:,} dimensions, {run['parameters']:,} "
+            "trained parameters. An answer is the place of the training photo with the nearest "
+            "vector."
+        ),
+        *(["", _HEAD] if recipe.trained == "network" else []),
+        "",
+        "## Training",
+        "",
+        f"- Data: {data['name']} ({data['version']}), {data['train']:,} photos.",
+        (
+            f"- Selected by accuracy at {recipe.select_km:g} km on {data['validation']:,} photos "
+            f"that were not trained on: {run['best']['score']:.4f} after epoch "
+            f"{run['best']['epoch']}."
+        ),
+        (
+            f"- Seed {recipe.seed}; {run['seconds']:,.0f} s on "
+            f"{run['machine']['gpu'] or 'a processor'}; all settings in `recipe.toml` of the run."
+        ),
+        *([f"- Settings from: {recipe.source}"] if recipe.source else []),
+        "",
+        "## Test",
+        "",
+    ]
+    if test is None:
+        lines.append("No test split was named.")
+    else:
+        lines += [*tested(test), "", _beside(run["test_of_start"], recipe.select_km)]
+    return "\n".join([*lines, "", "## Use", "", INTENDED_USE, ""])
+
+
+def _beside(before: Mapping[str, float | None], select_km: float) -> str:
+    shown = [
+        f"{before[name]:.4f} within {name.removeprefix('accuracy@')}"
+        for name in ("accuracy@1km", "accuracy@25km", "accuracy@750km")
+        if before[name] is not None
+    ]
+    return f"With the vectors of the start: {', '.join(shown)} (selection was at {select_km:g} km)."

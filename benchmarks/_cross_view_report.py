@@ -30,6 +30,7 @@ def report(
         "tests": "b less a, sign flips of whole queries; p after Holm over all tests",
         "setting": setting,
         "recipe": _plain(trials[0].recipe.to_dict()),
+        "commits_of_runs": sorted({one.about["commit"] for one in scores if "commit" in one.about}),
         "systems": {
             name: {"changes": _plain(values), **_row(by_system[name])}
             for name, values in part.systems.items()
@@ -45,7 +46,9 @@ def _row(own: Sequence[Scores]) -> dict[str, Any]:
         "seeds": len(own),
         "diverged": len(own) - len(done),
         **{key: first.get(key) for key in ("parameters", "multiply_adds", "dimension", "steps")},
-        "pairs_per_cpu_s": _median([one.about["pairs_per_cpu_s"] for one in done]),
+        "pairs_per_cpu_s": _median(
+            [one.about["pairs_per_cpu_s"] for one in done if "pairs_per_cpu_s" in one.about]
+        ),
         "train_cpu_s": _median([one.about["train_cpu_s"] for one in done]),
     }
     for test in TESTS if done else ():

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from _cross_view_pairs import TESTS
+from _record import commit
 from sightline.datasets import Manifest
 from sightline.errors import TrainingDivergedError
 from sightline.evaluation import rank
@@ -125,6 +126,7 @@ def _run(trial: Trial, manifest: Path, pixels: Path, folder: Path) -> None:
     trained, cpu = time.process_time() - cpu, time.process_time()
     values, sides = _Tests(trial.recipe, manifest, pixels).scores(folder)
     about = {
+        "commit": commit(),
         "parameters": run["parameters"],
         "multiply_adds": _multiply_adds(folder),
         "pairs_per_cpu_s": round(run["data"]["train"] * trial.recipe.epochs / trained, 1),

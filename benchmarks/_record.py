@@ -23,7 +23,7 @@ def record(name: str, payload: dict[str, Any]) -> Path:
         "benchmark": name,
         "command": " ".join(["python", *(_relative(a) for a in sys.argv)]),
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "machine": _machine(),
         "versions": {"python": platform.python_version(), **_versions()},
         **payload,
@@ -38,7 +38,7 @@ def _relative(argument: str) -> str:
     return os.path.relpath(path) if path.is_absolute() and path.exists() else argument
 
 
-def _commit() -> str:
+def commit() -> str:
     here = Path(__file__).parent
     head = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],

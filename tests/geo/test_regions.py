@@ -371,6 +371,21 @@ def test_too_few_corners(ring) -> None:
         Polygon(ring)
 
 
+def test_overlapping_parts_count_once_and_crossings_are_repaired() -> None:
+    parts = [shapely.box(0, 0, 2, 2), shapely.box(1, 1, 3, 3)]
+    both = MultiPolygon(shapely.MultiPolygon(parts))
+    assert both.contains([[1.5, 1.5], [0.5, 0.5], [2.5, 2.5], [0.5, 2.5]]).tolist() == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    union = MultiPolygon(shapely.union_all(parts))
+    assert both.area_km2 == pytest.approx(union.area_km2)
+    crossed = MultiPolygon(shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)]))
+    assert crossed.contains([[1.0, 0.5], [1.0, 1.5], [0.2, 1.0]]).tolist() == [True, True, False]
+
+
 def test_outlines_that_enclose_nothing_or_leave_the_map() -> None:
     for shape in (shapely.Polygon(), shapely.Point(1, 2), shapely.box(0, 0, 0, 5)):
         with pytest.raises(RegionError, match="encloses nothing"):

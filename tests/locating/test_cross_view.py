@@ -336,6 +336,11 @@ def test_the_locator_that_an_atlas_needs(
     assert isinstance(locator_for(atlas, MeanColours(), k=4), Locator)
     with pytest.raises(UsageError, match="'density'"):
         locator_for(painted, painter, method="density")
+    for option in ({"levels": True}, {"compare": True}, {"cells": 3}, {"mass": 0.5}):
+        with pytest.raises(UsageError, match=f"The option '{next(iter(option))}'"):
+            locator_for(painted, painter, **option)  # type: ignore[arg-type]
+    with pytest.raises(FingerprintError, match="is of aerial patches"):
+        locator_for(painted, MeanColours(), method="within-cell")
     for wrong in ({"heading": 3.0}, {"as_declared": True}):
         with pytest.raises(UsageError, match="an atlas of photos"):
             locator_for(atlas, MeanColours(), **wrong)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from sightline.training import train
@@ -22,15 +23,18 @@ def recipes(start: str) -> dict[str, TrainedRecipe]:
     }
 
 
-def run_all(data: Path, start: str, folder: Path, processes: int) -> None:
-    for name, recipe in recipes(start).items():
-        train(recipe, folder / f"{name}-{processes}", data=data, device="cpu")
+def run(data: Path, start: str, folder: Path, name: str, processes: int) -> None:
+    recipe = recipes(start)[name]
+    train(recipe, folder / f"{name}-{processes}", data=data, device="cpu")
 
 
 def share(data: Path, start: str, folder: Path) -> None:
+    names = list(recipes(start))
     # First: processes that run together leave their number in the surroundings.
-    ended_well(forked(lambda: run_all(data, start, folder, 1)))
-    together(lambda: run_all(data, start, folder, 2))
+    for name in names:
+        ended_well(forked(partial(run, data, start, folder, name, 1)))
+    for name in names:
+        together(partial(run, data, start, folder, name, 2))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.errors import UsageError
+from sightline.errors import DependencyError, UsageError
 from sightline.training.batches import (
     Shuffled,
     WithHardPartners,
@@ -106,6 +107,13 @@ def three_clouds(count: int = 300) -> tuple[np.ndarray, np.ndarray]:
     truth = rng.choice(3, count, p=[0.5, 0.3, 0.2])
     centres = np.eye(6, dtype=np.float32)[:3] * 4
     return (centres[truth] + rng.normal(0, 0.3, (count, 6))).astype(np.float32), truth
+
+
+def test_super_batches_need_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+    with pytest.raises(DependencyError, match="need scikit-learn") as caught:
+        cluster(np.zeros((6, 2), np.float32), 3)
+    assert "pip install sightline[train]" in caught.value.hint
 
 
 def test_clusters_are_found_on_a_sample_and_all_are_assigned() -> None:

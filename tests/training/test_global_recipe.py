@@ -92,6 +92,11 @@ def test_a_file_says_which_task_it_is_for(tmp_path: Path) -> None:
     path.write_text('task = "global"\naerial_crop = 0.7\n')
     with pytest.raises(RecipeError, match="line 2: there is no key 'aerial_crop'"):
         open_recipe(path)
+    path.write_text('planet_photos = 50\ntask = "global"\n')
+    with pytest.raises(
+        RecipeError, match=r"line 2: task must be one of 'cross-view'\. Got 'global'"
+    ):
+        read_recipe(CrossViewRecipe, path)
 
 
 def test_recipes_of_photos_are_read_without_torch() -> None:

@@ -121,7 +121,6 @@ EVERYTHING: dict[str, Any] = {
     "warmup_epochs": 0.5,
     "model_args": {"channels": [8, 8, 8, 16], "stem_width": 8, "drop_path_rate": 0.3},
     "checkpoint_minutes": 0.0,
-    "epochs": 3,
 }
 
 
@@ -130,7 +129,13 @@ EVERYTHING: dict[str, Any] = {
     [
         {"sampled_classes": 2, "optimiser": "sgd", "schedule": "step", "step_epochs": 1.0},
         {"head": "mixture", "chunk_size": 5},
-        {"head": "multi", "partitions": THREE, "distance_km": 300.0, "sampler": "photographers"},
+        {
+            "head": "multi",
+            "partitions": THREE,
+            "distance_km": 300.0,
+            "sampler": "photographers",
+            "batch_size": 4,
+        },
     ],
     ids=["sampled", "mixture", "multi"],
 )
@@ -140,7 +145,7 @@ def test_a_run_that_is_broken_off_ends_with_the_same_weights(
     recipe = tiny_global(**{**EVERYTHING, **changes})
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     steps = train(recipe, whole, data=photo_set, device="cpu")["steps"]
-    for number, step in enumerate((1, steps // 2, steps - 1)):
+    for number, step in enumerate((1, steps - 1)):
         with pytest.raises(StoppedError):
             train(
                 recipe,
@@ -389,7 +394,7 @@ def test_two_processes_train_what_one_does(photo_set: Path, run: Path, tmp_path:
         ],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
         cwd=ROOT,
     )

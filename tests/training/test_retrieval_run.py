@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from tests.test_bare_machine import run as bare
 from torch import Tensor
 
 from sightline.datasets import Manifest
@@ -218,7 +219,7 @@ def test_photos_that_are_near_by_place_are_no_negatives(
     task = job.task(tmp_path, Silent(), goes_on=False)
     task.begin_epoch(0, 0)
     batch = next(task.batches(0))
-    one, other = task.model(*batch.inputs)
+    one, other = (rows.detach() for rows in task.model(*batch.inputs))
     places = task.data.places("train")
     # Towns lie thousands of kilometres apart, so the sign of a place says which it is.
     towns = [np.round(places[batch.about[:, side].numpy()] / 40).tolist() for side in (0, 1)]
@@ -290,3 +291,18 @@ def test_broken_photos_are_left_out_up_to_the_allowed_share(
     (tmp_path / asked.uri).write_bytes(b"no image")
     with pytest.raises(TrainingDataError, match="1 photos of 16 in test cannot be read"):
         train(allowing, tmp_path / "test", data=place, device="cpu")
+
+
+def test_a_module_is_trained_where_only_torch_and_its_like_are(
+    photo_set: Path, start: str, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(tiny_retrieval(start=start, epochs=1).to_toml())
+    done = bare(
+        "from pathlib import Path\n"
+        "from sightline.training import open_recipe, train\n"
+        f"recipe = open_recipe({str(recipe)!r})\n"
+        f"data, out = Path({str(photo_set)!r}), Path({str(tmp_path / 'run')!r})\n"
+        "print(train(recipe, out, data=data, device='cpu')['status'])\n"
+    )
+    assert done.stdout == "finished\n", done.stderr

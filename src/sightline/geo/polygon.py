@@ -37,7 +37,11 @@ class MultiPolygon:
     """
 
     def __init__(self, outline: shapely.Geometry, *, name: str = "polygon") -> None:
-        parts = [part for part in shapely.get_parts(outline) if part.area > 0.0]
+        given = shapely.get_parts(outline)
+        if not outline.is_valid:
+            # Of parts that overlap shapely counts places by turns: inside one, outside two.
+            given = shapely.get_parts(shapely.union_all(shapely.make_valid(given)))
+        parts = [part for part in given if part.area > 0.0]
         if not parts or any(part.geom_type != "Polygon" for part in parts):
             message = f"The region {name} encloses nothing. Got {outline.geom_type}."
             raise RegionError(message, hint="Give a polygon with an area.")

@@ -34,8 +34,6 @@ def setting(
     """A field of a recipe with its default and bounds; each number of a tuple keeps them."""
     bounds = {"at least": at_least, "above": above, "at most": at_most, "below": below}
     metadata = {name: value for name, value in bounds.items() if value is not None}
-    if isinstance(default, Mapping):
-        return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -100,7 +98,8 @@ def read_recipe(
     if text is None:
         text = recipe_text(path)
     values = toml_of(text, name)
-    for key, value in values.items():
+    # The task first: of another task's recipe no key says more.
+    for key, value in sorted(values.items(), key=lambda item: item[0] != "task"):
         where = f"{name}, line {_line_of(key, text)}"
         _require_key(kind, key, where)
         values[key] = _checked(kind, key, value, where)

@@ -63,7 +63,7 @@ def cluster(
         from sklearn.cluster import KMeans  # type: ignore[import-untyped]
         from sklearn.decomposition import PCA  # type: ignore[import-untyped]
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-    except ImportError as cause:  # pragma: no cover - installed wherever tests run
+    except ImportError as cause:
         raise DependencyError(
             "Super-batches need scikit-learn, which is not installed.",
             hint="Install it with `pip install sightline[train]`.",

@@ -552,6 +552,9 @@ def test_a_source_that_is_taken_away_changes_the_revision(tmp_path: Path) -> Non
     before = opened.revision()
     path.unlink()
     assert opened.revision() not in (before, (0, 0))
+    Path(opened.path).unlink()
+    with pytest.raises(AerialNotFoundError, match=r"all\.vrt' cannot be read any more"):
+        opened.revision()
     opened.close()
 
 

@@ -343,6 +343,13 @@ def test_a_layer_that_gives_no_tensor_is_refused():
     assert explain(pair_of(network), *pictures, layer="layer1.2").layers == 2 * ("layer1.2",)
 
 
+def test_a_trunk_of_another_kind_is_refused():
+    network = small("average")
+    network.trunks["ground"] = nn.Identity()
+    with pytest.raises(UsageError, match=r"The ground trunk is a Identity\. Use a Trunk"):
+        pair_of(network)
+
+
 def test_what_cannot_be_explained():
     network = small("average")
     pair = pair_of(network)

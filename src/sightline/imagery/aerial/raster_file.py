@@ -124,9 +124,21 @@ class RasterFile:
             return np.asarray(mask >= 128)
 
     def revision(self) -> Revision:
-        """Size and time of the file; with others that belong to it, of them all."""
+        """Size and time of the file; with others that belong to it, of them all.
+
+        Raises:
+            AerialNotFoundError: The file was taken away.
+        """
         if is_remote(self.path):
             return 0, 0
+        try:
+            Path(self.path).stat()
+        except OSError as cause:
+            raise AerialNotFoundError(
+                f"{self.path!r} cannot be read any more: {cause.strerror or cause}.",
+                hint="Bring the file back, and build again to go on.",
+                path=self.path,
+            ) from cause
         first, *others = _states(self.path, self.facts.files)
         return revision_of([first, *others]) if others else (first.size_bytes, first.mtime_ns)
 

@@ -187,7 +187,7 @@ def _cross_view(
 def _view(network: CrossViewNetwork, name: str) -> ViewTrunk:
     trunk = network.trunks[BOTH if BOTH in network.trunks else name]
     head = network.heads[BOTH if BOTH in network.heads else name]
-    if not isinstance(trunk, Trunk):  # pragma: no cover - the network is built of nothing else
+    if not isinstance(trunk, Trunk):
         raise UsageError(f"The {name} trunk is a {type(trunk).__name__}.", hint="Use a Trunk.")
     polar = network.polar if name == "aerial" else None
 

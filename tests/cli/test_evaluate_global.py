@@ -1,0 +1,138 @@
+"""``sightline evaluate global`` as a person types it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tests.report.schema import violations
+from tests.training.photo_sets import manifest_of, rows_of_photos, tiny_global
+from tests.training.recipes import tiny
+
+from sightline.atlas.build import build_atlas
+from sightline.benchmark import ABLATIONS
+from sightline.cli.evaluate_global import Ablate
+from sightline.datasets import Manifest
+from sightline.datasets.records import PhotoRecord
+from sightline.models.bundle import load_model
+from sightline.report import evaluation_json_schema
+from sightline.training import train
+
+from .conftest import Ran
+
+Sightline = Callable[..., Ran]
+QUICK = ("--resamples", 50, "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("photos")
+    manifest_of(root, rows_of_photos(root))
+    return root / "manifest"
+
+
+@pytest.fixture(scope="module")
+def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    torch.set_num_threads(1)
+    train(tiny_global(epochs=1), out, data=photos, device="cpu")
+    return out
+
+
+def test_the_tables_are_printed_and_saved(
+    sightline: Sightline, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    out, report = tmp_path / "out", tmp_path / "report.html"
+    ran = sightline(
+        "evaluate", "global", run, "--data", photos, "--ablate", "all", "--out", out,
+        "--report", report, *QUICK,
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    for words in (
+        "tiny-global on tiny-global:test: 16 photos by",
+        "Methods (Revisiting IM2GPS, figure 8",
+        "Background collection (Leveraging EfficientNet, section 3.3.3 and table 4)",
+        "Share of each set among the nearest",
+        "2,500 km",
+        "London",
+        "Holm over the table",
+    ):
+        assert words in ran.out
+    document = json.loads((out / "evaluation.json").read_text())
+    assert violations(document, evaluation_json_schema()) == []
+    assert [table["key"] for table in document["sets"][0]["tables"]] == ["methods", *ABLATIONS]
+    tables = (out / "tables.md").read_text()
+    assert tables.count("\n### ") == 1 + len(ABLATIONS)
+    rows = document["sets"][0]["tables"][0]["rows"]
+    assert len(list((out / "answers").iterdir())) == len(rows)
+    with (out / "answers" / "tiny-global-test--nearest.csv").open() as file:
+        answers = list(csv.DictReader(file))
+    assert len(answers) == 16
+    scored = sightline(
+        "evaluate", "localization", out / "answers" / "tiny-global-test--nearest.csv", "--json"
+    ).json()
+    (nearest,) = [row for row in rows if row["name"] == "nearest"]
+    for name in ("accuracy@25km", "median_error_km"):
+        assert scored["metrics"][name]["value"] == pytest.approx(nearest["metrics"][name]["value"])
+    page = report.read_text()
+    assert "How far off are these answers?" in page
+    assert "within cell, K 10" in page
+
+
+def test_one_table_at_eight_radii_as_json(
+    sightline: Sightline, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    ran = sightline(
+        "evaluate", "global", run, "--data", photos, "--sets", f"{photos}:test", "--references",
+        f"{photos}:train", "--ablate", "answer", "--thresholds", "eight", "--features", tmp_path,
+        "--json", *QUICK,
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    (one,) = ran.json()["sets"]
+    assert [table["key"] for table in one["tables"]] == ["methods", "answer"]
+    for table in one["tables"]:
+        assert table["thresholds_km"] == [0.1, 1.0, 5.0, 10.0, 25.0, 200.0, 750.0, 2500.0]
+    assert [row["name"] for row in one["tables"][1]["rows"]] == [
+        "average",
+        "density, sigma 1 km",
+        "density, sigma 4°",
+        "clusters",
+    ]
+    assert len(list(tmp_path.glob("*.parquet"))) == 2
+
+
+def test_of_an_atlas_all_tables_are_those_that_can_be_had(
+    sightline: Sightline, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    rows = Manifest.open(photos).photos(split="train")
+    records = [PhotoRecord(str(photos.parent / row.uri), row.lat, row.lon) for row in rows]
+    build_atlas(tmp_path / "atlas", records, load_model(run / "bundle", device="cpu"))
+    ran = sightline(
+        "evaluate", "global", run / "bundle", "--sets", f"{photos}:test", "--atlas",
+        tmp_path / "atlas", "--ablate", "all", *QUICK,
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    assert "no tables background and retrieval" in ran.err
+    assert "warning: A bundle does not say what it was trained on" in ran.err
+    assert "references atlas: 64" in ran.out
+    assert "Background" not in ran.out
+
+
+def test_errors_are_one_message_and_a_status(
+    sightline: Sightline, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    ran = sightline("evaluate", "global", run, "--data", photos, "--sets", f"{photos}:train")
+    assert ran.status == 2
+    assert "that the model was trained or selected on" in ran.err
+    (tmp_path / "recipe.toml").write_text(tiny().to_toml())
+    ran = sightline("evaluate", "global", tmp_path)
+    assert ran.status == 2
+    assert "sightline evaluate cross-view" in ran.err
+
+
+def test_every_ablation_can_be_asked_for() -> None:
+    assert [one.value for one in Ablate] == [*ABLATIONS, "all"]

@@ -18,7 +18,8 @@ from tests.training.recipes import tiny
 from sightline.atlas import Atlas
 from sightline.atlas.build import build_atlas
 from sightline.benchmark import ABLATIONS, GlobalEvaluation, evaluate_global
-from sightline.datasets import Manifest
+from sightline.datasets import Manifest, write_manifest
+from sightline.datasets.dataset import Dataset
 from sightline.datasets.records import PhotoRecord
 from sightline.datasets.rows import Photo
 from sightline.errors import (
@@ -342,6 +343,32 @@ def test_a_bundle_alone_says_that_leaks_could_not_be_looked_up(
     assert "whether these photos and their photographers are new" in found.warnings[0]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model-features"]
     guess = found.sets[0].guesses["busiest place of training"]
+    train = [(row.lat, row.lon) for row in Manifest.open(photos).photos(split="train")]
+    assert (guess.lat, guess.lon) in train
+
+
+def test_photos_without_hashes_are_known_by_their_files(
+    run: Path, photos: Path, tmp_path: Path
+) -> None:
+    rows = [replace(row, sha256=None) for row in others(tmp_path)]
+    dataset = Dataset("plain", "1", tmp_path, lambda: iter(rows))
+    write_manifest(tmp_path / "plain", dataset, files="trust")
+    found = evaluated(
+        run,
+        photos,
+        sets=[f"{tmp_path / 'plain'}:test"],
+        references=[str(tmp_path / "plain")],
+        features=tmp_path / "kept",
+    )
+    assert found.warnings[0].startswith("4 of 4 photos of plain:test have no hash")
+    assert found.sets[0].references[0].left_out["content"] == 4
+
+
+def test_the_busiest_place_of_very_many_is_looked_for_among_some(
+    run: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.benchmark.global_evaluation._PRIOR_PLACES", 10)
+    guess = evaluated(run, photos).sets[0].guesses["busiest place of training"]
     train = [(row.lat, row.lon) for row in Manifest.open(photos).photos(split="train")]
     assert (guess.lat, guess.lon) in train
 

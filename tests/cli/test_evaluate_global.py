@@ -83,16 +83,19 @@ def test_the_tables_are_printed_and_saved(
     assert "within cell, K 10" in page
 
 
-def test_one_table_at_eight_radii_as_json(
+def test_one_table_of_two_sets_at_eight_radii_as_json(
     sightline: Sightline, run: Path, photos: Path, tmp_path: Path
 ) -> None:
     ran = sightline(
-        "evaluate", "global", run, "--data", photos, "--sets", f"{photos}:test", "--references",
-        f"{photos}:train", "--ablate", "answer", "--thresholds", "eight", "--features", tmp_path,
-        "--json", *QUICK,
+        "evaluate", "global", run, "--data", photos, "--sets", f"{photos}:test", "--sets",
+        f"{photos}:test", "--references", f"{photos}:train", "--ablate", "answer", "--thresholds",
+        "eight", "--features", tmp_path, "--report", tmp_path / "two.html", "--json", *QUICK,
     )  # fmt: skip
     assert ran.status == 0, ran.err
-    (one,) = ran.json()["sets"]
+    one, two = ran.json()["sets"]
+    assert (one["name"], two["name"]) == ("set:test (1)", "set:test (2)")
+    assert one["tables"] == two["tables"]
+    assert "set:test (2): nearest" in (tmp_path / "two.html").read_text()
     assert [table["key"] for table in one["tables"]] == ["methods", "answer"]
     for table in one["tables"]:
         assert table["thresholds_km"] == [0.1, 1.0, 5.0, 10.0, 25.0, 200.0, 750.0, 2500.0]
@@ -102,7 +105,7 @@ def test_one_table_at_eight_radii_as_json(
         "density, sigma 4°",
         "clusters",
     ]
-    assert len(list(tmp_path.glob("*.parquet"))) == 2
+    assert len(list(tmp_path.glob("*.parquet"))) == 3
 
 
 def test_of_an_atlas_all_tables_are_those_that_can_be_had(

@@ -22,11 +22,13 @@ from sightline.errors import (
     PartitionError,
     RecipeError,
     TrainingDataError,
+    VectorError,
 )
 from sightline.geo.partition import S2Settings, adaptive_s2
 from sightline.losses import mixture_log_density
 from sightline.losses.mixture import unit_vectors
 from sightline.models.bundle import read_bundle
+from sightline.models.cell_classifiers import CellClassifier
 from sightline.models.global_bundle import GlobalBundle
 from sightline.models.mixture_head import MixtureHead
 from sightline.partition_files import save_partition
@@ -304,6 +306,7 @@ def test_a_mixture_starts_with_the_classifiers_layer(
         ({"trained": "head"}, RecipeError, "needs a backbone that was trained before"),
         ({"start": "START", "pooling": "max"}, RecipeError, "has pooling = 'average'"),
         ({"start": "nowhere"}, BundleError, "nowhere"),
+        ({"start": "planet-360"}, BundleError, "'planet-360' holds no classifier of places"),
         ({"backbone": "resnet_none"}, BundleError, "resnet_none"),
         ({"without": ("features.30",)}, Exception, "no module 'features.30'"),
         ({"precision": "float16"}, Exception, "precision = 'float16' needs a GPU"),
@@ -374,6 +377,46 @@ def test_broken_photos_are_left_out_up_to_the_allowed_share(
     (tmp_path / asked.uri).write_bytes(b"no image")
     with pytest.raises(TrainingDataError, match="1 photos of 16 in test cannot be read"):
         train(allowing, tmp_path / "test", data=place, device="cpu")
+
+
+def test_a_batch_of_broken_photos_stops_the_run(tmp_path: Path) -> None:
+    rows = rows_of_photos(tmp_path)
+    place = manifest_of(tmp_path, rows).path
+    trained = [row for row in rows if row.split == "train"]
+    for row in trained[1:]:
+        (tmp_path / row.uri).write_bytes(b"no image")
+    recipe = tiny_global(pixels="read", bad_images=0.99)
+    with pytest.raises(TrainingDataError, match=r"photos of a batch [01] can be read") as e:
+        train(recipe, tmp_path / "run", data=place, device="cpu")
+    assert "sightline dataset doctor" in e.value.hint
+
+
+def test_a_run_goes_on_with_the_photos_it_was_begun_with(tmp_path: Path) -> None:
+    rows = rows_of_photos(tmp_path)
+    place = manifest_of(tmp_path, rows).path
+    later = tmp_path / next(row for row in rows if row.split == "train").uri
+    sound, out = later.read_bytes(), tmp_path / "run"
+    recipe = tiny_global(bad_images=0.05)
+    with pytest.raises(StoppedError):
+        train(recipe, out, data=place, device="cpu", watcher=StopsAt(9))
+    (out / "pixels").rename(tmp_path / "gone")
+    later.write_bytes(b"no image")
+    with pytest.raises(CheckpointError, match=r"1 training photos that .* begun with") as error:
+        train(recipe, out, data=place, device="cpu", resume=True)
+    assert later.name in error.value.message
+    later.write_bytes(sound)
+    assert train(recipe, out, data=place, device="cpu", resume=True)["status"] == "finished"
+
+
+def test_probabilities_that_are_none_are_told(photo_set: Path, tmp_path: Path) -> None:
+    task = task_of(tiny_global(pixels="read"), photo_set, tmp_path)
+    classifier = task.model.get_submodule("classifier").eval()
+    assert isinstance(classifier, CellClassifier)
+    with torch.no_grad():
+        next(iter(classifier.head.parameters())).fill_(torch.nan)
+    with pytest.raises(VectorError, match="Probabilities of cells must be finite") as error:
+        task.answerer.ask(classifier, task.data.splits["validation"])
+    assert "learning_rate" in error.value.hint
 
 
 def test_a_run_is_resumed_on_its_own_data_alone(photo_set: Path, tmp_path: Path) -> None:

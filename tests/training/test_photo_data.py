@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sightline.datasets.planet import SETTINGS_FILE
 from sightline.datasets.rows import Photo
 from sightline.errors import SplitLeakError, TrainingDataError
 from sightline.training.global_run import read_apart
@@ -163,3 +164,7 @@ def test_photos_of_the_planet_are_made_once_and_split_by_photographer(
     assert all(path.is_file() for path in data.photos.paths)
     again = open_data(recipe, tmp_path / "planet", tmp_path, Silent())
     assert again.fingerprint == manifest.fingerprint
+    # What a folder was made of cannot be read: it is looked through again, and is the same.
+    (tmp_path / "planet" / SETTINGS_FILE).write_text("{")
+    third = open_data(recipe, tmp_path / "planet", tmp_path, Silent())
+    assert third.fingerprint == manifest.fingerprint

@@ -11,17 +11,26 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from tests.test_bare_machine import run as bare
-from torch import Tensor
+from torch import Tensor, nn
 
 from sightline.datasets import Manifest
-from sightline.errors import BundleError, PartitionError, RecipeError, TrainingDataError
-from sightline.models.bundle import read_bundle
+from sightline.errors import (
+    BundleError,
+    PartitionError,
+    RecipeError,
+    TrainingDataError,
+    VectorError,
+)
+from sightline.models.bundle import read_bundle, save_bundle
 from sightline.models.global_bundle import GlobalBundle
 from sightline.training import train
 from sightline.training.checkpoint import read_checkpoint
+from sightline.training.pair_data import Rows
+from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes
 from sightline.training.retrieval_network import RetrievalObjective
 from sightline.training.retrieval_run import RetrievalJob
+from sightline.training.retrieval_scores import Embedder
 from sightline.training.watching import Silent
 
 from .conftest import Listener
@@ -291,6 +300,54 @@ def test_broken_photos_are_left_out_up_to_the_allowed_share(
     (tmp_path / asked.uri).write_bytes(b"no image")
     with pytest.raises(TrainingDataError, match="1 photos of 16 in test cannot be read"):
         train(allowing, tmp_path / "test", data=place, device="cpu")
+
+
+def test_pairs_of_broken_photos_are_skipped_and_a_batch_of_them_stops_the_run(
+    start: str, tmp_path: Path, listener: Listener
+) -> None:
+    rows = rows_of_photos(tmp_path)
+    place = manifest_of(tmp_path, rows).path
+    trained = [row for row in rows if row.split == "train"]
+    network: dict[str, Any] = {"trained": "network", "pixels": "read", "memory": 0, "epochs": 1}
+    recipe = tiny_retrieval(start=start, bad_images=0.99, **network)
+    for row in trained[:10]:
+        (tmp_path / row.uri).write_bytes(b"no image")
+    train(recipe, tmp_path / "some", data=place, device="cpu", watcher=listener)
+    assert any("pairs are skipped" in note for note in listener.notes)
+    for row in trained[10:-2]:
+        (tmp_path / row.uri).write_bytes(b"no image")
+    with pytest.raises(TrainingDataError, match=r"Of the 4 pairs of a batch [01] can be read") as e:
+        train(recipe, tmp_path / "none", data=place, device="cpu")
+    assert "sightline dataset doctor" in e.value.hint
+
+
+@pytest.mark.parametrize(
+    ("factor", "message"),
+    [(1e9, r"Pooled vectors must be finite and at most 65504"), (torch.nan, "Got nan")],
+)
+def test_vectors_that_cannot_be_stored_are_told_before_training(
+    start: str, photo_set: Path, tmp_path: Path, factor: float, message: str
+) -> None:
+    bundle = read_bundle(start)
+    assert isinstance(bundle, GlobalBundle)
+    with torch.no_grad():
+        # The last batch norm scales what is pooled.
+        norms = [m for m in bundle.classifier.trunk.modules() if isinstance(m, nn.BatchNorm2d)]
+        norms[-1].bias.add_(1.0).mul_(factor)
+    save_bundle(tmp_path / "wild", bundle)
+    with pytest.raises(VectorError, match=message):
+        recipe = tiny_retrieval(start=str(tmp_path / "wild"))
+        train(recipe, tmp_path / "run", data=photo_set, device="cpu")
+
+
+def test_vectors_of_a_module_that_are_none_are_told(photo_set: Path) -> None:
+    def take(photos: Rows) -> tuple[Tensor, np.ndarray]:
+        return torch.full((len(photos), 4), torch.inf), np.zeros(len(photos), bool)
+
+    precision = MixedPrecision("float32", torch.device("cpu"))
+    embedder = Embedder(take, batch_size=2, precision=precision, processes=Processes())
+    with pytest.raises(VectorError, match="Vectors of photos must be finite"):
+        embedder.vectors(nn.Identity(), np.arange(3))
 
 
 def test_a_module_is_trained_where_only_torch_and_its_like_are(

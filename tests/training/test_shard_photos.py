@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,19 @@ def test_samples_that_cannot_be_used_are_counted(tmp_path: Path, listener: Liste
     with pytest.raises(TrainingDataError, match="6 of 24 rows") as error:
         open_data(tiny_global(), tmp_path / "shards", tmp_path / "other", Silent())
     assert "has no json" in error.value.message
+
+
+def test_a_shard_that_is_none_is_counted(files: Path, tmp_path: Path, listener: Listener) -> None:
+    shards = tmp_path / "shards"
+    shutil.copytree(files / "shards", shards)
+    last = max(shards.glob("*.tar"))
+    last.write_bytes(b"no archive" * 100)
+    assert lies_in_shards(last)
+    with pytest.raises(TrainingDataError, match=last.name):
+        open_data(tiny_global(), shards, tmp_path / "strict", Silent())
+    manifest = open_data(tiny_global(bad_images=0.5), shards, tmp_path / "lax", listener)
+    assert 0 < manifest.n_photos < 96
+    assert any(last.name in note or "1 of" in note for note in listener.notes)
 
 
 def test_a_shard_that_is_gone_or_cut_off_is_told(files: Path, tmp_path: Path) -> None:

@@ -309,14 +309,14 @@ def test_pairs_of_broken_photos_are_skipped_and_a_batch_of_them_stops_the_run(
     place = manifest_of(tmp_path, rows).path
     trained = [row for row in rows if row.split == "train"]
     network: dict[str, Any] = {"trained": "network", "pixels": "read", "memory": 0, "epochs": 1}
-    recipe = tiny_retrieval(start=start, bad_images=0.99, **network)
+    recipe = tiny_retrieval(start=start, bad_images=0.99, batch_size=8, **network)
     for row in trained[:10]:
         (tmp_path / row.uri).write_bytes(b"no image")
     train(recipe, tmp_path / "some", data=place, device="cpu", watcher=listener)
     assert any("pairs are skipped" in note for note in listener.notes)
     for row in trained[10:-2]:
         (tmp_path / row.uri).write_bytes(b"no image")
-    with pytest.raises(TrainingDataError, match=r"Of the 4 pairs of a batch [01] can be read") as e:
+    with pytest.raises(TrainingDataError, match=r"Of the 8 pairs of a batch [01] can be read") as e:
         train(recipe, tmp_path / "none", data=place, device="cpu")
     assert "sightline dataset doctor" in e.value.hint
 

@@ -32,8 +32,8 @@ from sightline.planet.world.neighbourhood import Neighbourhood
 REACH_M = 290.0
 LEVELS, SHARE = 12, 0.001
 MOST = 0.0015
-"""Of one pair of pictures. Of 1,440 pairs (benchmarks/planet.py windows) two reached up to 0.13 %,
-where one crown lay on a pixel's middle; the others stayed below 0.1 %."""
+"""Of one pair of pictures. Of 1,440 pairs (benchmarks/planet.py windows) two reached up to 0.13 %;
+the others stayed below 0.1 %."""
 CAMERA = Camera((224, 160), 90.0, 37.0)
 AWAY_M = (9.0, 75.0, 160.0)
 """How far from an edge or a corner the pictures' places lie."""

@@ -84,18 +84,13 @@ class Bundle:
         threads: int | None = None,
     ) -> TorchEncoder:
         """The encoder that this bundle holds; see :class:`TorchEncoder` for the arguments."""
-        about = {
-            "licence": self.card.licence,
-            "provenance": self.card.provenance,
-            "intended_use": self.card.intended_use,
-        }
         return TorchEncoder(
             self.backbone,
             self.settings,
             name=self.card.name,
             whitening=self.whitening,
             sample=self.sample,
-            about=about,
+            about=self.card.about(),
             device=device,
             precision=precision,
             runtime=runtime,

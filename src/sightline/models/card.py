@@ -23,3 +23,11 @@ class ModelCard:
         "Finding photos of the same place among references with known coordinates. "
         "Not for locating people without their consent."
     )
+
+    def about(self) -> dict[str, str]:
+        """What an encoder tells of itself besides its name."""
+        return {
+            "licence": self.licence,
+            "provenance": self.provenance,
+            "intended_use": self.intended_use,
+        }

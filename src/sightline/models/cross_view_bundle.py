@@ -58,16 +58,11 @@ class CrossViewBundle:
         threads: int | None = None,  # noqa: ARG002 - torch's own setting is left alone
     ) -> TorchCrossViewEncoder:
         """The encoder that this bundle holds, which takes the network over."""
-        about = {
-            "licence": self.card.licence,
-            "provenance": self.card.provenance,
-            "intended_use": self.card.intended_use,
-        }
         return TorchCrossViewEncoder(
             self.network,
             self.settings,
             name=self.card.name,
-            about=about,
+            about=self.card.about(),
             device=device,
             precision=precision,
             runtime=runtime,

@@ -83,17 +83,12 @@ class GlobalBundle:
         threads: int | None = None,  # noqa: ARG002 - torch's own setting is left alone
     ) -> TorchGlobalEncoder:
         """The encoder that this bundle holds, which takes the network over."""
-        about = {
-            "licence": self.card.licence,
-            "provenance": self.card.provenance,
-            "intended_use": self.card.intended_use,
-        }
         return TorchGlobalEncoder(
             self.network(),
             self.settings,
             self.partitions,
             name=self.card.name,
-            about=about,
+            about=self.card.about(),
             device=device,
             precision=precision,
             runtime=runtime,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sightline.models.card import ModelCard
 from sightline.training.global_recipe import GlobalRecipe
+from sightline.training.photo_recipe import PhotoRecipe
 
 INTENDED_USE = (
     "Estimating where in the world a photo was taken. Not for locating people without their "
@@ -40,7 +41,7 @@ def card_text(recipe: GlobalRecipe, run: Mapping[str, Any], test: Mapping[str, A
         run: ``run.json``.
         test: ``test.json``, if there was a test split.
     """
-    data, cells = run["data"], ", ".join(f"{one['cells']:,}" for one in run["partitions"])
+    cells = ", ".join(f"{one['cells']:,}" for one in run["partitions"])
     lines = [
         f"# {recipe.name}",
         "",
@@ -52,6 +53,19 @@ def card_text(recipe: GlobalRecipe, run: Mapping[str, Any], test: Mapping[str, A
         "",
         "## Training",
         "",
+        *trained(recipe, run),
+        "",
+        "## Test",
+        "",
+        *(["No test split was named."] if test is None else tested(test)),
+    ]
+    return "\n".join([*lines, "", "## Use", "", INTENDED_USE, ""])
+
+
+def trained(recipe: PhotoRecipe, run: Mapping[str, Any]) -> list[str]:
+    """The lines of how a model of photos was trained."""
+    data = run["data"]
+    return [
         f"- Data: {data['name']} ({data['version']}), {data['train']:,} photos.",
         (
             f"- Selected by accuracy at {recipe.select_km:g} km on {data['validation']:,} photos "
@@ -63,12 +77,7 @@ def card_text(recipe: GlobalRecipe, run: Mapping[str, Any], test: Mapping[str, A
             f"{run['machine']['gpu'] or 'a processor'}; all settings in `recipe.toml` of the run."
         ),
         *([f"- Settings from: {recipe.source}"] if recipe.source else []),
-        "",
-        "## Test",
-        "",
-        *(["No test split was named."] if test is None else tested(test)),
     ]
-    return "\n".join([*lines, "", "## Use", "", INTENDED_USE, ""])
 
 
 def tested(test: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sightline.models.card import ModelCard
-from sightline.training.global_card import INTENDED_USE, tested
+from sightline.training.global_card import INTENDED_USE, tested, trained
 from sightline.training.photo_data import PhotoData
 from sightline.training.retrieval_recipe import RetrievalRecipe
 
@@ -41,7 +41,6 @@ def card_text(
         run: ``run.json``.
         test: ``test.json``, if there was a test split.
     """
-    data = run["data"]
     what = "The whole network" if recipe.trained == "network" else "A Residual Retrieval Module"
     lines = [
         f"# {recipe.name}",
@@ -55,17 +54,7 @@ def card_text(
         "",
         "## Training",
         "",
-        f"- Data: {data['name']} ({data['version']}), {data['train']:,} photos.",
-        (
-            f"- Selected by accuracy at {recipe.select_km:g} km on {data['validation']:,} photos "
-            f"that were not trained on: {run['best']['score']:.4f} after epoch "
-            f"{run['best']['epoch']}."
-        ),
-        (
-            f"- Seed {recipe.seed}; {run['seconds']:,.0f} s on "
-            f"{run['machine']['gpu'] or 'a processor'}; all settings in `recipe.toml` of the run."
-        ),
-        *([f"- Settings from: {recipe.source}"] if recipe.source else []),
+        *trained(recipe, run),
         "",
         "## Test",
         "",

@@ -31,9 +31,6 @@ from sightline.planet.world.neighbourhood import Neighbourhood
 
 REACH_M = 290.0
 LEVELS, SHARE = 12, 0.001
-MOST = 0.0015
-"""Of one pair of pictures. Of 1,440 pairs (benchmarks/planet.py windows) two reached up to 0.13 %;
-the others stayed below 0.1 %."""
 CAMERA = Camera((224, 160), 90.0, 37.0)
 AWAY_M = (9.0, 75.0, 160.0)
 """How far from an edge or a corner the pictures' places lie."""
@@ -71,6 +68,7 @@ def places() -> dict[str, np.ndarray]:
         town = np.flatnonzero(rows & (away < 30.0))[0]
         found[name] = _onto_edge(towns[town])
     found["corner"] = np.array([1.0, 1.0, -1.0]) / np.sqrt(3.0)
+    found["pole"] = np.array([0.0, 0.0, 1.0])
     found["other corner"] = np.array([-1.0, 1.0, 1.0]) / np.sqrt(3.0)
     return found
 
@@ -96,7 +94,7 @@ def unlike(first: np.ndarray, second: np.ndarray) -> float:
     return float((apart > LEVELS).mean())
 
 
-@pytest.mark.parametrize("name", ["town", "edge", "other edge", "corner", "other corner"])
+@pytest.mark.parametrize("name", [*places()])
 def test_windows_show_the_same_pictures(name: str) -> None:
     shares = []
     for away_m in AWAY_M:
@@ -115,8 +113,7 @@ def test_windows_show_the_same_pictures(name: str) -> None:
         for pictures in (tiles, photos):
             assert pictures[0].std() > 3
             shares += [unlike(pictures[0], other) for other in pictures[1:]]
-    assert np.mean(shares) <= SHARE, shares
-    assert np.max(shares) <= MOST, shares
+    assert np.max(shares) <= SHARE, shares
 
 
 @pytest.mark.parametrize("name", ["edge", "other edge", "corner"])

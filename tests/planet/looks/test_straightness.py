@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sightline.geo.coordinates import EARTH_RADIUS_M
 from sightline.planet.looks.field_reading import fields_at
-from sightline.planet.looks.straightness import bends_on, north_at
+from sightline.planet.looks.straightness import Turn, bends_on, north_at
 from sightline.planet.world.assembly import World
 from sightline.planet.world.ground_raster import LATTICE_A, LATTICE_B, FacetedRaster
 from sightline.planet.world.lattice import (
@@ -48,6 +48,27 @@ def test_north_at_a_pole() -> None:
     frame = Frame.at(4, CELLS / 2, CELLS / 2)
     assert north_at(frame, 0.0, 0.0) == 0.0
     assert north_at(frame, 0.0, 50.0) == pytest.approx(np.pi)
+
+
+@given(st.floats(-89, 89), LONGITUDE, METRES, METRES, METRES, METRES)
+def test_a_pictures_metres_are_those_of_a_window_about_it(
+    lat: float, lon: float, east: float, north: float, right: float, ahead: float
+) -> None:
+    frame = frame_at(lat, lon)
+    turn = Turn.at(frame, east, north)
+    middle = latlng_of_vectors(frame.vectors(np.array([[east, north]])))[0]
+    there = frame_at(*middle)
+    # On a map about the picture itself, north is up; its origin is the nearest place it has.
+    offset = there.metres(vectors_of_latlng(middle[None]))[0]
+    window = np.array([[east + right, north + ahead]], np.float32)
+    exact = there.metres(frame.vectors(window.astype(np.float64)))[0] - offset
+    found = turn.places(window)
+    np.testing.assert_allclose(found[0] - [east, north], exact, atol=3e-4)
+    np.testing.assert_allclose(np.concatenate(turn.back(*found.T)), window[0], atol=3e-4)
+    np.testing.assert_array_equal(
+        turn.directions(np.array([[0, 1]], np.float32))[0],
+        np.array([-turn.sine, turn.cosine], np.float32),
+    )
 
 
 @given(st.floats(-90, 90), LONGITUDE, METRES, METRES)

@@ -13,6 +13,7 @@ from tests.planet.scenes import noon, origin, town, world
 
 from sightline.errors import UsageError
 from sightline.planet.looks.moment import Moment, Season, Weather
+from sightline.planet.looks.straightness import Turn
 from sightline.planet.overhead import aerial, crowns
 from sightline.planet.overhead.fill import Canvas
 from sightline.planet.world.contents import (
@@ -29,6 +30,7 @@ from sightline.planet.world.ground_raster import ELEVATION, FIELDS
 from sightline.planet.world.neighbourhood import Neighbourhood
 
 PLACE = (45.0, 0.0)
+STRAIGHT = Turn(0.0, 0.0, 0.0, 1.0)
 
 
 @cache
@@ -288,7 +290,7 @@ def test_bare_trees_let_the_ground_through() -> None:
     def covered(month: int, species: Species) -> float:
         moment = noon(when=datetime(2019, month, 15, 12, tzinfo=UTC), temperature=0.5)
         wood = replace(tree(radius_m=8, species=species), climates=climates)
-        return float(crowns.cover(wood, canvas, moment).share.sum())
+        return float(crowns.cover(wood, canvas, STRAIGHT, moment).share.sum())
 
     assert covered(1, Species.BROADLEAF) < 0.8 * covered(7, Species.BROADLEAF)
     assert covered(1, Species.CONIFER) == covered(7, Species.CONIFER)
@@ -370,7 +372,7 @@ def test_fields_on_a_grid_are_the_rasters() -> None:
     around = town()
     for metres, step in ((1.0, 1), (0.25, 6), (0.5, 3)):
         canvas = Canvas(-20.0, 20.0, metres, 37, 41)
-        found, lit = aerial.grid_fields(around, canvas, noon())
+        found, lit = aerial.grid_fields(around, canvas, STRAIGHT, noon())
         assert found.shape == (len(FIELDS) - 1, 37 * 41)
         assert lit.shape == (37 * 41,)
         east, north = np.meshgrid(canvas.eastings(), canvas.northings())

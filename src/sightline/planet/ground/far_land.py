@@ -29,7 +29,9 @@ RANGE_M = 128.0
 """How far from a camera a neighbourhood is asked for what stands in it."""
 
 _BLEND_FROM_M = 84.0
-_GRIDS = ((4, 13), (20, 11), (96, 9))  # cells between points, points along a side
+# Cells between points, points along a side. Each reaches beyond its end, and the last beyond the
+# horizon, from any camera in the window: at its border a grid would show each window another land.
+_GRIDS = ((4, 15), (20, 13), (96, 16))
 _GRID_ENDS_M = (1200.0, 5000.0)
 _EARTH_DROP = np.float32(0.87 / (2 * 6_371_008.8))  # of the horizon, with mean refraction
 _NOISE_CELLS = 256  # after which the noise repeats at a quarter of its scale, too

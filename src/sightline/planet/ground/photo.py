@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,6 +84,7 @@ def render(
     )
     turned = north_at(neighbourhood.frame, east, north)
     view = Viewpoint.of(camera, east, north, float(ground[0]), turned)
+    moment = _in_window(moment, turned)
     planes = _paint(neighbourhood, view, camera, moment, key)
     width, height = camera.size
     warp = view.projection.warp
@@ -90,6 +92,13 @@ def render(
     picture = picture.reshape(3, height, width)
     fall(picture, moment, key)
     return develop(picture, moment, key, sensor=sensor)
+
+
+def _in_window(moment: Moment, turned: float) -> Moment:
+    """The moment with its sun seen from the window's north, as everything else in it."""
+    east, north, up = moment.sun
+    sine, cosine = math.sin(turned), math.cos(turned)
+    return replace(moment, sun=(east * cosine + north * sine, north * cosine - east * sine, up))
 
 
 def _paint(

@@ -46,14 +46,17 @@ def paint_sky(
     cosine = 1 / np.sqrt(1 + tangent * tangent)
     sine = tangent * cosine
     blend = np.sqrt(np.minimum(sine * np.float32(1.25), 1))
-    cloud = _clouds(moment, east, north, tangent)
+    # Clouds and stars stand over the place, whichever window shows it.
+    sky_east, sky_north = (line.take(column) for line in view.from_north())
+    cloud = _clouds(moment, sky_east, sky_north, tangent)
     white = light.horizon * np.float32(0.45) + light.level * np.float32(0.52) * (
         1 - np.float32(0.7 * moment.night)
     )
     overcast = moment.overcast > 0.7
     warm = np.array([1.0, 0.93 - 0.2 * moment.warmth, 0.80 - 0.45 * moment.warmth], np.float32)
     shine = _shine(light, moment, east, north, cosine, sine)
-    stars = _stars(moment, east, north, tangent) if moment.night > 0.6 and not overcast else None
+    starry = moment.night > 0.6 and not overcast
+    stars = _stars(moment, sky_east, sky_north, tangent) if starry else None
     for channel in range(3):
         value = blend * (light.zenith[channel] - light.horizon[channel])
         value += light.horizon[channel]

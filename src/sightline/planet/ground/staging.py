@@ -153,7 +153,7 @@ def crowns(neighbourhood: Neighbourhood, view: Viewpoint, moment: Moment, range_
     """Collect plants as casters of shadows."""
     plants = neighbourhood.plants
     east, north = view.relative(plants.position)
-    keep = (np.maximum(np.abs(east), np.abs(north)) < np.float32(range_m)).nonzero()[0]
+    keep = (np.hypot(east, north) < np.float32(range_m)).nonzero()[0]
     size = grown(plants.planted_year.take(keep), moment.year)
     height = plants.height_m.take(keep) * size
     bare = np.float32(0.65 + 0.35 * moment.leaf)

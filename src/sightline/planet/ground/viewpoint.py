@@ -22,6 +22,7 @@ class Viewpoint:
         eye_m: Elevation of the lens above sea level.
         foot: Height of the ground under the lens, from it (negative).
         heading: Radians clockwise from the neighbourhood's north.
+        north_turned: Where north is, radians clockwise from the neighbourhood's.
         projection: The raster of rays.
         along_east, along_north: float32 (width,), the unit vector on which each column looks.
         pixels_per_radian: Of the picture's centre.
@@ -32,6 +33,7 @@ class Viewpoint:
     eye_m: float
     foot: float
     heading: float
+    north_turned: float
     projection: Projection
     along_east: Floats
     along_north: Floats
@@ -59,6 +61,7 @@ class Viewpoint:
             eye_m=float(ground_m) + camera.height_m,
             foot=-camera.height_m,
             heading=heading,
+            north_turned=north_turned,
             projection=projection,
             along_east=np.sin(azimuths).astype(np.float32),
             along_north=np.cos(azimuths).astype(np.float32),
@@ -68,6 +71,15 @@ class Viewpoint:
     def pixels_per_radian(self) -> float:
         """How many pixels an angle of one radian takes at the centre."""
         return self.projection.focal
+
+    def from_north(self) -> tuple[Floats, Floats]:
+        """Return ``along_east`` and ``along_north`` counted from north itself."""
+        cosine = np.float32(math.cos(self.north_turned))
+        sine = np.float32(math.sin(self.north_turned))
+        return (
+            self.along_east * cosine - self.along_north * sine,
+            self.along_north * cosine + self.along_east * sine,
+        )
 
     def relative(self, positions: Floats) -> Floats:
         """Return (2, n): metres east and north of the camera, of (n, 2) positions."""

@@ -7,9 +7,11 @@ outline falls on a pixel's middle or a grain of sand is as small, so the rendere
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.planet.world.ground_raster import FacetedRaster
 from sightline.planet.world.lattice import Frame, on_chart
@@ -17,6 +19,7 @@ from sightline.planet.world.lattice import Frame, on_chart
 if TYPE_CHECKING:
     from sightline.planet.world.neighbourhood import Neighbourhood
 
+Floats = NDArray[np.float32]
 Bend = tuple[float, float, float]
 
 _AT_POLE = 1e-9
@@ -43,6 +46,53 @@ def north_at(frame: Frame, east: float, north: float) -> float:
     meridian = np.array([-x * z, -y * z, x * x + y * y])
     _, right, ahead = (float(part) for part in frame.axes @ meridian)
     return math.atan2(right, ahead)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A picture's own metres beside its window's: turned about its middle until north is up.
+
+    Attributes:
+        east: The middle, metres east of the window's origin.
+        north: And north of it; the same in both.
+        sine: Of the angle from the window's north to north at the middle, clockwise.
+        cosine: Of that.
+    """
+
+    east: float
+    north: float
+    sine: float
+    cosine: float
+
+    @classmethod
+    def at(cls, frame: Frame, east: float, north: float) -> Turn:
+        """The one of a picture about a place."""
+        angle = north_at(frame, east, north)
+        return cls(east, north, math.sin(angle), math.cos(angle))
+
+    def directions(self, window: Floats) -> Floats:
+        """Vectors (n, 2) of the window in the picture's metres."""
+        sine, cosine = np.float32(self.sine), np.float32(self.cosine)
+        turned = np.empty_like(window)
+        turned[:, 0] = window[:, 0] * cosine - window[:, 1] * sine
+        turned[:, 1] = window[:, 1] * cosine + window[:, 0] * sine
+        return turned
+
+    def places(self, window: Floats) -> Floats:
+        """Places (n, 2) of the window in the picture's metres."""
+        middle = np.array([self.east, self.north], np.float32)
+        turned = self.directions(window - middle)
+        turned += middle
+        return turned
+
+    def back(self, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+        """The window's east and north of places in the picture's metres, float32 as broadcast."""
+        x, y = east - np.float32(self.east), north - np.float32(self.north)
+        sine, cosine = np.float32(self.sine), np.float32(self.cosine)
+        return (
+            x * cosine + y * sine + np.float32(self.east),
+            y * cosine - x * sine + np.float32(self.north),
+        )
 
 
 def bends_of(neighbourhood: Neighbourhood) -> tuple[tuple[Bend, Bend], ...]:

@@ -19,6 +19,7 @@ from sightline.planet.looks.field_reading import fields_at
 from sightline.planet.looks.moment import Moment
 from sightline.planet.looks.palette import light
 from sightline.planet.looks.plots import climate_at, plot_table
+from sightline.planet.looks.straightness import Turn
 from sightline.planet.overhead import fill
 from sightline.planet.overhead import heights as overhead
 from sightline.planet.overhead.fill import Canvas
@@ -88,12 +89,13 @@ def render(
         rows=height,
         columns=width,
     )
-    planes = _scene(neighbourhood, canvas, moment, key)
+    turn = Turn.at(neighbourhood.frame, *centre_east_north)
+    planes = _scene(neighbourhood, canvas, turn, moment, key)
     return _develop(planes.reshape(3, height, width), moment, key, noise_scale)
 
 
 def grid_fields(
-    neighbourhood: Neighbourhood, canvas: Canvas, moment: Moment
+    neighbourhood: Neighbourhood, canvas: Canvas, turn: Turn, moment: Moment
 ) -> tuple[Floats, Floats]:
     """Return the ground's fields and its light at every pixel of a canvas.
 
@@ -101,7 +103,8 @@ def grid_fields(
 
     Args:
         neighbourhood: Whose ground.
-        canvas: Where.
+        canvas: Where, in the picture's metres.
+        turn: What these are among the neighbourhood's.
         moment: Where the sun stands.
 
     Returns:
@@ -110,19 +113,27 @@ def grid_fields(
     """
     ground = neighbourhood.ground
     step = max(1, int(_FIELD_STEP_M / canvas.metres_per_pixel + 1e-6))
-    east, north = _lines(canvas, step)
-    facets = ground.facets(np.tile(east, len(north)), np.repeat(north, len(east)))
+    lines = _lines(canvas, step)
+    places = _grid(turn, *lines)
+    facets = ground.facets(*places)
     if (facets != facets[0]).any():
         # Two faces count their cells apart: nothing lies between the numbers of one and the other.
         step = 1
-        east, north = _lines(canvas, step)
-    fields = fields_at(neighbourhood, np.tile(east, len(north)), np.repeat(north, len(east)))
-    coarse = fields.reshape(len(FIELDS), len(north), len(east))
+        lines = _lines(canvas, step)
+        places = _grid(turn, *lines)
+    columns, rows = (len(line) for line in lines)
+    coarse = fields_at(neighbourhood, *places).reshape(len(FIELDS), rows, columns)
     # The elevation is needed for its slopes only: its place is taken by the light they give.
     spacing = np.float32(step * canvas.metres_per_pixel)
     coarse[ELEVATION] = _relief(coarse[ELEVATION], spacing, moment)
     full = _between(coarse, step, canvas.rows, canvas.columns).reshape(len(FIELDS), -1)
     return full[:ELEVATION], full[ELEVATION]
+
+
+def _grid(turn: Turn, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+    """Return the window's metres of all crossings of lines of the picture, row by row."""
+    window_east, window_north = turn.back(east[None], north[:, None])
+    return window_east.ravel(), window_north.ravel()
 
 
 def _lines(canvas: Canvas, step: int) -> tuple[Floats, Floats]:
@@ -160,19 +171,22 @@ def _between(coarse: Floats, step: int, rows: int, columns: int) -> Floats:
     return full
 
 
-def _scene(neighbourhood: Neighbourhood, canvas: Canvas, moment: Moment, key: int) -> Floats:
+def _scene(
+    neighbourhood: Neighbourhood, canvas: Canvas, turn: Turn, moment: Moment, key: int
+) -> Floats:
     """Return planes (3, pixels) of lit colours."""
     side = canvas.metres_per_pixel
-    wide, window = _with_shadows(neighbourhood, canvas, moment)
+    wide, window = _with_shadows(neighbourhood, canvas, turn, moment)
     view = View.of(canvas, wide, window)
-    boxes = overhead.gather(neighbourhood, canvas, moment, key)
+    boxes = overhead.gather(neighbourhood, canvas, turn, moment, key)
     houses = Houses.found(view, boxes)
-    trees = Trees.found(view, houses, neighbourhood, moment)
-    fields, relief = grid_fields(neighbourhood, canvas, moment)
+    trees = Trees.found(view, houses, neighbourhood, turn, moment)
+    fields, relief = grid_fields(neighbourhood, canvas, turn, moment)
     picture = Picture(np.zeros((3, view.pixels), dtype=np.float32), relief)
     _ground(picture, neighbourhood, fields, view.seen_through(houses, trees), side, moment)
     tints = plot_table(neighbourhood, moment).palette
-    hedge = tints.leaf.take(climate_at(neighbourhood, boxes.centre), axis=0)
+    climates = climate_at(neighbourhood, np.stack(turn.back(*boxes.centre.T), axis=1))
+    hedge = tints.leaf.take(climates, axis=0)
     houses.paint(picture, moment, hedge, side)
     trees.paint(picture, neighbourhood, tints, moment)
     height = trees.height.reshape(wide.rows, wide.columns)
@@ -199,7 +213,7 @@ def _ground(
 
 
 def _with_shadows(
-    neighbourhood: Neighbourhood, canvas: Canvas, moment: Moment
+    neighbourhood: Neighbourhood, canvas: Canvas, turn: Turn, moment: Moment
 ) -> tuple[Canvas, tuple[slice, slice]]:
     """Return the canvas with all that may throw a shadow into it, and where it lies in that."""
     side = canvas.metres_per_pixel
@@ -210,7 +224,7 @@ def _with_shadows(
         (boxes.centre, boxes.eave_m + boxes.rise_m),
         (plants.position, plants.height_m),
     ):
-        near = np.flatnonzero(widest.touches(centre, np.float32(0)))
+        near = np.flatnonzero(widest.touches(turn.places(centre), np.float32(0)))
         if near.size:
             highest = max(highest, float(top.take(near).max()))
     margins = fill.sun_margin(moment.sun, highest, side, _LONGEST_SHADOW_M)

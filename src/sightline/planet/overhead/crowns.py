@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sightline.planet.looks import noise
 from sightline.planet.looks.moment import Moment
 from sightline.planet.looks.palette import Palette, foliage
+from sightline.planet.looks.straightness import Turn
 from sightline.planet.overhead import fill
 from sightline.planet.overhead.fill import Canvas
 from sightline.planet.world.contents import Species
@@ -109,29 +110,33 @@ def grown(planted_year: NDArray[np.integer], year: int) -> Floats:
 
 
 def cover(
-    neighbourhood: Neighbourhood, canvas: Canvas, moment: Moment, picture: Canvas | None = None
+    neighbourhood: Neighbourhood,
+    canvas: Canvas,
+    turn: Turn,
+    moment: Moment,
+    picture: Canvas | None = None,
 ) -> Crowns:
     """Return which crown each pixel shows.
 
     Args:
         neighbourhood: What grows there.
-        canvas: Where to draw.
-        picture: The part of it that is seen: what stands outside and throws no shadow into it may
-            be left out. By default all is.
+        canvas: Where to draw, in the picture's metres.
+        turn: What these are among the neighbourhood's.
         moment: Its year decides how large plants are, its season how many leaves they have.
+        picture: The part of the canvas that is seen: what stands outside and throws no shadow into
+            it may be left out. By default all is.
     """
     plants = neighbourhood.plants
     seen = canvas if picture is None else picture
-    chosen = np.flatnonzero(
-        seen.concerns(plants.position, plants.radius_m, plants.height_m, moment.sun)
-    )
+    position = turn.places(plants.position)
+    chosen = np.flatnonzero(seen.concerns(position, plants.radius_m, plants.height_m, moment.sun))
     size = grown(plants.planted_year[chosen], moment.year)
     height = plants.height_m[chosen] * size
     order = np.argsort(height, kind="stable")
     order = order[np.flatnonzero(size.take(order) > 0)]
     chosen, height = chosen.take(order), height.take(order)
     radius = plants.radius_m[chosen] * size.take(order)
-    pixels = fill.discs(canvas, plants.position[chosen], radius)
+    pixels = fill.discs(canvas, position[chosen], radius)
     return _stamped(canvas, neighbourhood, moment, pixels, chosen, height, radius)
 
 

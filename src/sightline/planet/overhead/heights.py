@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.planet.looks.moment import Moment
+from sightline.planet.looks.straightness import Turn
 from sightline.planet.overhead import fill
 from sightline.planet.overhead.fill import Canvas
 from sightline.planet.world import vehicles
@@ -38,7 +39,9 @@ _FAINT = np.float32(0.04)
 
 @dataclass(frozen=True)
 class Boxes(Rows):
-    """Boxes on a canvas from the lowest to the highest; see `contents.Buildings`.
+    """Boxes on a canvas from the lowest to the highest, in the picture's metres.
+
+    See `contents.Buildings`.
 
     Attributes:
         centre: float32 (n, 2).
@@ -100,24 +103,31 @@ class Coverage:
         )
 
 
-def gather(neighbourhood: Neighbourhood, canvas: Canvas, moment: Moment, key: int) -> Boxes:
+def gather(
+    neighbourhood: Neighbourhood, canvas: Canvas, turn: Turn, moment: Moment, key: int
+) -> Boxes:
     """Return the boxes that a canvas shows, or the shadow of, in the moment's year, lowest first.
 
     Args:
         neighbourhood: What stands there.
-        canvas: What is seen.
+        canvas: What is seen, in the picture's metres.
+        turn: What these are among the neighbourhood's.
         moment: Its year decides which buildings stand, its sun where shadows fall.
         key: Decides which parking slots are taken.
     """
     every = neighbourhood.buildings
     reach = every.half_length + every.half_width
-    standing = canvas.concerns(every.centre, reach, every.eave_m + every.rise_m, moment.sun)
+    centre = turn.places(every.centre)
+    standing = canvas.concerns(centre, reach, every.eave_m + every.rise_m, moment.sun)
     standing &= (every.built_year <= moment.year) & (moment.year < every.gone_year)
     houses = np.flatnonzero(standing)
     slots = neighbourhood.slots
-    close = np.flatnonzero(canvas.touches(slots.position, np.float32(_VEHICLE_REACH_M)))
+    close = np.flatnonzero(
+        canvas.touches(turn.places(slots.position), np.float32(_VEHICLE_REACH_M))
+    )
     cars = vehicles.parked(slots.rows(close), key)
-    near = np.flatnonzero(canvas.touches(cars.position, cars.half_length))
+    parked = turn.places(cars.position)
+    near = np.flatnonzero(canvas.touches(parked, cars.half_length))
     flat = np.zeros(near.size, dtype=np.float32)
     colour = cars.colour[near]
 
@@ -127,8 +137,8 @@ def gather(neighbourhood: Neighbourhood, canvas: Canvas, moment: Moment, key: in
 
     count = near.size
     together = Boxes(
-        centre=join(every.centre, cars.position[near]),
-        axis=join(every.axis, cars.axis[near]),
+        centre=join(centre, parked[near]),
+        axis=turn.directions(join(every.axis, cars.axis[near])),
         half_length=join(every.half_length, cars.half_length[near]),
         half_width=join(every.half_width, cars.half_width[near]),
         eave_m=join(every.eave_m, cars.height[near]),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sightline.planet.looks.moment import Moment
 from sightline.planet.looks.palette import Palette
+from sightline.planet.looks.straightness import Turn
 from sightline.planet.overhead import crowns
 from sightline.planet.overhead import heights as overhead
 from sightline.planet.overhead import roof_paint as overhead_roofs
@@ -174,10 +175,10 @@ class Trees:
 
     @classmethod
     def found(
-        cls, view: View, houses: Houses, neighbourhood: Neighbourhood, moment: Moment
+        cls, view: View, houses: Houses, neighbourhood: Neighbourhood, turn: Turn, moment: Moment
     ) -> Trees:
         """Return what is seen of trees over houses."""
-        seen = crowns.cover(neighbourhood, view.canvas, moment, view.picture)
+        seen = crowns.cover(neighbourhood, view.canvas, turn, moment, view.picture)
         height = houses.height
         higher = np.flatnonzero(seen.height_m > height.take(seen.pixel))
         pixel = seen.pixel.take(higher)

@@ -36,6 +36,7 @@ _LIKE_BITS = 5  # boxes alike but for this many bits of their sides are worked o
 _NOTHING = np.zeros((0, 0), np.float32)
 _OVERSHOT = np.float32(1.004)
 _NO_JUNCTION_M = np.float32(200.0)
+_AT_END_M = np.float32(0.01)
 _FAR_FROM_ROADS = ((ACROSS, _FAR_M), (ALONG, 0.0), (TO_END, 0.0), (HALF_WIDTH, 3.0))
 
 
@@ -276,6 +277,10 @@ def _along_nearest(
     to_end = before.take(street)
     to_end += forward
     np.minimum(to_end, after.take(street) - forward, out=to_end)
+    # Where one piece ends and the next begins, rounding decides which is nearer: 0 either way.
+    short = lengths.take(street)
+    short -= forward
+    np.copyto(forward, np.float32(0.0), where=np.abs(short) < _AT_END_M)
     table[..., ACROSS], table[..., ALONG], table[..., TO_END] = sideways, forward, to_end
     table[..., HALF_WIDTH] = segments.half_width.take(street)
     if none.any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,12 @@ class Part:
     pairs: Sequence[tuple[str, str]]
     seeds: int = 3
     changes: Callable[[], Values] = dict
+
+    def of(self, names: Sequence[str]) -> Part:
+        """The same of some systems."""
+        systems = {name: values for name, values in self.systems.items() if name in names}
+        pairs = [pair for pair in self.pairs if set(pair) <= set(systems)]
+        return replace(self, systems=systems, pairs=pairs)
 
     def trials(self, settings: Sequence[str], seeds: int, changes: Values) -> list[Trial]:
         """All runs in some of the settings, those of one seed together."""

@@ -41,11 +41,17 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=2400, help="training pairs")
     parser.add_argument("--test", type=int, default=2000, help="test pairs, in each gallery")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of every recipe")
+    parser.add_argument("--only", nargs="*", metavar="SYSTEM", help="of the part's systems")
     parser.add_argument("--seeds", type=int, help="in place of the part's own")
     parser.add_argument("--name", help="of the results, in place of PART-SETTING")
     arguments = parser.parse_args()
     begun = time.perf_counter()
     part = PARTS[arguments.part]
+    if arguments.only:
+        strange = set(arguments.only) - set(part.systems)
+        if strange:
+            parser.error(f"--only names systems of {', '.join(part.systems)}")
+        part = part.of(arguments.only)
     if arguments.setting not in part.settings:
         parser.error(f"setting must be one of {', '.join(part.settings)}")
     changes = {

@@ -23,11 +23,12 @@ from sightline.evaluation.retrieval.metrics import metrics_of
 from sightline.evaluation.sanity import collapse_of
 from sightline.models.bundle import read_bundle
 from sightline.models.complexity import measure_complexity
+from sightline.models.cross_view import CrossViewNetwork
 from sightline.models.cross_view_bundle import CrossViewBundle
 from sightline.training import CrossViewRecipe, train
-from sightline.training.cross_view_scores import retrieve
+from sightline.training.cross_view_scores import Retrieval, retrieve
 from sightline.training.embedding import Embedder
-from sightline.training.pair_data import read_pairs
+from sightline.training.pair_data import PairData, read_pairs
 from sightline.training.pixels import KeptOnDisk
 from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes
@@ -79,7 +80,7 @@ def decode(trials: Sequence[Trial], manifest: Path, folder: Path) -> None:
         (trial.recipe.stored_ground_size, trial.recipe.aerial_size): trial.recipe
         for trial in trials
     }.values():
-        _Tests(recipe, manifest, folder).fill()
+        Galleries(recipe, manifest, folder).fill()
 
 
 def all_trials(
@@ -124,7 +125,7 @@ def _run(trial: Trial, manifest: Path, pixels: Path, folder: Path) -> None:
         _write(folder, {"diverged": error.message})
         return
     trained, cpu = time.process_time() - cpu, time.process_time()
-    values, sides = _Tests(trial.recipe, manifest, pixels).scores(folder)
+    values, sides = Galleries(trial.recipe, manifest, pixels).scores(folder)
     about = {
         "commit": commit(),
         "parameters": run["parameters"],
@@ -153,13 +154,14 @@ def _write(folder: Path, about: dict[str, Any]) -> None:
     (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
-class _Tests:
-    """The four galleries, as a recipe looks at them."""
+class Galleries:
+    """The four galleries, and the training pairs, as a recipe looks at them."""
 
     def __init__(self, recipe: CrossViewRecipe, manifest: Path, pixels: Path) -> None:
         self._recipe, self._manifest = recipe, Manifest.open(manifest)
         data = read_pairs(self._manifest, recipe)
-        self._photos, self._patches = (
+        self.data = data
+        self.photos, self.patches = (
             KeptOnDisk(pixels, view, images.paths, size, data.fingerprint)
             for view, images, size in (
                 ("ground", data.photos, recipe.stored_ground_size),
@@ -169,29 +171,33 @@ class _Tests:
         self._counts = len(data.photos), len(data.patches)
 
     def fill(self) -> None:
-        self._photos.fill(np.arange(self._counts[0]))
-        self._patches.fill(np.arange(self._counts[1]))
+        self.photos.fill(np.arange(self._counts[0]))
+        self.patches.fill(np.arange(self._counts[1]))
+
+    def asked(self, network: CrossViewNetwork, test: str) -> tuple[Retrieval, PairData]:
+        """What a network in evaluation mode answers in one gallery, and its data."""
+        embedder = Embedder(
+            Views(self._recipe),
+            self.photos,
+            self.patches,
+            batch_size=100,
+            precision=MixedPrecision(self._recipe.precision, torch.device("cpu")),
+            processes=Processes(),
+        )
+        own = self._recipe.changed(test_split=test)
+        pairs = read_pairs(self._manifest, own)
+        return retrieve(network, embedder, pairs, pairs.splits["test"], own), pairs
 
     def scores(
         self, folder: Path
     ) -> tuple[dict[tuple[str, str], np.ndarray], dict[str, dict[str, Any]]]:
         bundle = read_bundle(folder / BUNDLE)
         assert isinstance(bundle, CrossViewBundle)
-        embedder = Embedder(
-            Views(self._recipe),
-            self._photos,
-            self._patches,
-            batch_size=100,
-            precision=MixedPrecision(self._recipe.precision, torch.device("cpu")),
-            processes=Processes(),
-        )
+        network = bundle.network.eval()
         values: dict[tuple[str, str], np.ndarray] = {}
         sides: dict[str, dict[str, Any]] = {}
         for test in TESTS:
-            own = self._recipe.changed(test_split=test)
-            pairs = read_pairs(self._manifest, own)
-            network = bundle.network.eval()
-            found = retrieve(network, embedder, pairs, pairs.splits["test"], own)
+            found, _ = self.asked(network, test)
             with warnings.catch_warnings():
                 # Of a network collapsed on purpose.
                 warnings.simplefilter("ignore")

@@ -10,7 +10,7 @@ export SIGHTLINE_DATA
 .PHONY: help setup demo test lint types imports docs tests bench clean
 
 help:
-	@echo "make demo    set up, locate photos of the planet from above, then real photos where there are some; write reports"
+	@echo "make demo    set up, locate photos of the planet, then real photos where there are some; write reports"
 	@echo "             PHOTOS=folder|csv|parquet MODEL=bundle    use your own"
 	@echo "make test    set up, lint, types, import rules, docs (strict) and all tests with coverage"
 	@echo "make docs    the documentation, in docs/_build/html"

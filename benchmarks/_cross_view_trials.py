@@ -23,7 +23,6 @@ from sightline.evaluation.retrieval.metrics import metrics_of
 from sightline.evaluation.sanity import collapse_of
 from sightline.models.bundle import read_bundle
 from sightline.models.complexity import measure_complexity
-from sightline.models.cross_view import CrossViewNetwork
 from sightline.models.cross_view_bundle import CrossViewBundle
 from sightline.training import CrossViewRecipe, train
 from sightline.training.cross_view_scores import Retrieval, retrieve
@@ -174,8 +173,8 @@ class Galleries:
         self.photos.fill(np.arange(self._counts[0]))
         self.patches.fill(np.arange(self._counts[1]))
 
-    def asked(self, network: CrossViewNetwork, test: str) -> tuple[Retrieval, PairData]:
-        """What a network in evaluation mode answers in one gallery, and its data."""
+    def asked(self, network: Any, test: str) -> tuple[Retrieval, PairData]:
+        """What a network that encodes both views answers in one gallery, and its data."""
         embedder = Embedder(
             Views(self._recipe),
             self.photos,

@@ -13,6 +13,7 @@ import pytest
 
 from sightline.geo.distance import great_circle_m
 from sightline.geo.region import parse_region
+from sightline.models.shipped import shipped_bundles
 from sightline.planet.difficulty import difficulty
 from sightline.planet.pairs import PAIRS_PER_AREA
 from sightline.planet.regions import PairRegion, split_of_area
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The script, which writes elsewhere and finds no sample."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
     spec = importlib.util.spec_from_file_location("demo", ROOT / "tools" / "demo.py")
     assert spec is not None
     assert spec.loader is not None
@@ -41,9 +43,13 @@ def test_without_data_the_planet_is_enough(
 ) -> None:
     monkeypatch.setattr(demo, "PLANET_PHOTOS", 2)
     monkeypatch.setattr(demo, "STRIDE_M", 112)
+    monkeypatch.setattr(demo.demo_world, "PHOTOS", 24)
+    monkeypatch.setattr(demo.demo_world, "ASKED_EVERY", 2)
     assert demo.main() == 0
     said = capsys.readouterr().out
-    assert said.count("$ sightline ") == 3
+    with_world = demo.demo_world.MODEL in shipped_bundles()
+    assert said.count("$ sightline ") == (6 if with_world else 3)
+    assert ("anywhere on the planet" in said) == with_world
     assert "Of 2 photos" in said
     assert "synthetic" in said
     assert "make demo PHOTOS=" in said

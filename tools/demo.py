@@ -1,8 +1,9 @@
 """The main job, from above and from the ground; every step is a printed ``sightline`` command.
 
-First photos of the synthetic planet are located on aerial imagery, with the model that comes with
-Sightline: it needs no data and no network. Then an atlas is built from real photos, and photos held
-out of it are located, where there are some. ``make demo`` runs it.
+First photos of the synthetic planet are located on aerial imagery, and photos from all over it
+among other photos of it (:mod:`demo_world`), with the models that come with Sightline: they need no
+data and no network. Then an atlas is built from real photos, and photos held out of it are located,
+where there are some. ``make demo`` runs it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import csv
 import json
 import math
 import os
-import shlex
 import shutil
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import demo_world
+from demo_steps import shown, sightline
+
+from sightline.models.shipped import shipped_bundles
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "demo"
@@ -57,6 +61,8 @@ def main() -> int:
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
     planet()
+    if demo_world.MODEL in shipped_bundles():
+        demo_world.world(OUT)
     if not (DATA / "photos" / "photos.csv").is_file():
         print(
             "\nThat was the synthetic planet. To try real photos, use your own, geotagged, and "
@@ -172,33 +178,6 @@ def locate(atlas: Path, photos: list[Path]) -> int:
     )  # fmt: skip
     print(f"\nThe report: {report.as_uri()}")
     return status
-
-
-def sightline(*arguments: object, into: Path | None = None) -> int:
-    """Print and run one ``sightline`` command; stop the demo where it fails.
-
-    Args:
-        arguments: Its words.
-        into: A file for what it prints.
-    """
-    words = [str(argument) for argument in arguments]
-    line = shlex.join(shown(word) for word in words) + (f" > {shown(into)}" if into else "")
-    print(f"\n$ sightline {line}", flush=True)
-    command = [sys.executable, "-m", "sightline", *words]
-    if into is None:
-        status = subprocess.run(command, check=False).returncode
-    else:
-        with into.open("wb") as target:
-            status = subprocess.run(command, check=False, stdout=target).returncode
-    if status:
-        sys.exit(status)
-    return status
-
-
-def shown(path: object) -> str:
-    """A path relative to the project, which reads better."""
-    text = str(path)
-    return os.path.relpath(text, Path.cwd()) if text.startswith("/") else text
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python tools/ship_model.py RUN
 
-The weights are stored as float16; the card says what the model was trained on, what was measured on
-the run's test split, and what it is for. The numbers go to ``benchmarks/results/NAME.json`` too.
+A cross-view network or a classifier of places. The weights are stored as float16; the card says
+what the model was trained on, what was measured on the test split, and what it is for. The numbers
+go to ``benchmarks/results/NAME.json`` too.
 """
 
 from __future__ import annotations
@@ -16,57 +17,102 @@ from pathlib import Path
 from typing import Any
 
 from sightline.durable import write_json, write_text
-from sightline.models.bundle import CrossViewBundle, read_bundle, save_bundle
+from sightline.errors import SightlineError
+from sightline.models.bundle import CrossViewBundle, GlobalBundle, read_bundle, save_bundle
 from sightline.training.cross_view_recipe import CrossViewRecipe
-from sightline.training.model_card import CARD, card_text
-from sightline.training.run_folder import BUNDLE, TEST, RunFolder
+from sightline.training.global_recipe import GlobalRecipe
+from sightline.training.model_card import CARD
+from sightline.training.run_folder import BUNDLE, RECIPE, TEST, RunFolder
+from sightline.training.tasks import open_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "src" / "sightline" / "models" / "shipped_bundles"
 RESULTS = ROOT / "benchmarks" / "results"
 LICENCE = "CC0-1.0"
 LARGEST_BYTES = 12_000_000
-INTENDED_USE = (
+"""Of all shipped bundles together."""
+CROSS_VIEW_USE = (
     "Trying, testing and teaching cross-view localization on Sightline's synthetic planet: 360° "
     "strips (four times as wide as high) of known heading, among aerial patches of 112 m. It has "
     "never seen a real photo and does not locate any."
 )
+GLOBAL_USE = (
+    "Trying, testing and teaching planet-scale localization on Sightline's synthetic planet: "
+    "photos from anywhere on it are placed in a cell by their looks, and refined by search within "
+    "the cell. It has never seen a real photo and does not locate any."
+)
+_KEPT = (
+    "sightline_version", "versions", "machine", "recipe", "data", "parameters", "dimension",
+    "partitions", "seconds", "steps", "best",
+)  # fmt: skip
+_TEST_KEPT = ("n_queries", "n_references", "n_photos", "settings", "metrics", "baselines")
 
 
 def main() -> int:
     """Ship a run's bundle; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="the folder of a finished run")
-    run = RunFolder(parser.parse_args().run)
-    if not run.finished:
-        parser.error(f"{run.path} holds no run that came to its end")
-    recipe, about = run.recipe(CrossViewRecipe), run.about()
-    test = json.loads((run.path / TEST).read_text(encoding="utf-8"))
-    bundle = read_bundle(run.path / BUNDLE)
-    if not isinstance(bundle, CrossViewBundle):
-        parser.error(f"{run.path / BUNDLE} holds no cross-view model")
-    card = replace(
-        bundle.card,
-        licence=LICENCE,
-        provenance=provenance(recipe, about, test),
-        intended_use=INTENDED_USE,
-    )
-    target = SHIPPED / recipe.name
-    save_bundle(target, replace(bundle, card=card), replace=True, weights="float16")
-    text = card_text(recipe, about, test)
-    head, _, _ = text.partition("## Use")
-    write_text(target / CARD, f"{head}## Use\n\n{INTENDED_USE}\n\nWeights: {LICENCE}, float16.\n")
-    write_json(RESULTS / f"{recipe.name}.json", results(about, test, recipe.name))
-    size = sum(file.stat().st_size for file in target.iterdir())
-    print(f"{target.relative_to(ROOT)}: {size / 1e6:.2f} MB. {card.provenance}")
+    try:
+        said = ship(parser.parse_args().run)
+    except SightlineError as error:
+        parser.error(f"{error.message} {error.hint}")
+    print(said)
+    size = sum(file.stat().st_size for file in SHIPPED.glob("*/*"))
     if size > LARGEST_BYTES:
-        print(f"That is more than {LARGEST_BYTES / 1e6:g} MB.", file=sys.stderr)
+        print(
+            f"All shipped bundles together are {size / 1e6:.2f} MB, and may be "
+            f"{LARGEST_BYTES / 1e6:g} MB.",
+            file=sys.stderr,
+        )
         return 1
     return 0
 
 
-def provenance(recipe: CrossViewRecipe, about: dict[str, Any], test: dict[str, Any]) -> str:
-    """What the model was trained on, and what the one evaluation on the test split says."""
+def ship(path: Path) -> str:
+    """Put a run's bundle into the package, and its test beside the benchmarks.
+
+    Args:
+        path: The run's folder.
+
+    Returns:
+        Where it lies, how large it is, and what it is.
+
+    Raises:
+        SightlineError: The run did not come to its end, is of a kind that is not shipped, or
+            cannot be read.
+    """
+    run = RunFolder(path)
+    recipe, about = open_recipe(path / RECIPE), run.about()
+    if not run.finished:
+        raise SightlineError(
+            f"{str(path)!r} holds no run that came to its end.",
+            hint="Go on with it by `sightline train --resume`.",
+            path=path,
+        )
+    test = json.loads((path / TEST).read_text(encoding="utf-8"))
+    bundle = read_bundle(path / BUNDLE)
+    if isinstance(recipe, CrossViewRecipe) and isinstance(bundle, CrossViewBundle):
+        use, said = CROSS_VIEW_USE, pairs_said(recipe, about, test)
+    elif isinstance(recipe, GlobalRecipe) and isinstance(bundle, GlobalBundle):
+        use, said = GLOBAL_USE, photos_said(recipe, about, test)
+    else:
+        raise SightlineError(
+            f"{str(path)!r} holds neither a cross-view network nor a classifier of places.",
+            hint="Give the run of a recipe with task = 'cross-view' or 'global'.",
+            path=path,
+        )
+    card = replace(bundle.card, licence=LICENCE, provenance=said, intended_use=use)
+    target = SHIPPED / recipe.name
+    save_bundle(target, replace(bundle, card=card), replace=True, weights="float16")
+    head, _, _ = (path / BUNDLE / CARD).read_text(encoding="utf-8").partition("## Use")
+    write_text(target / CARD, f"{head}## Use\n\n{use}\n\nWeights: {LICENCE}, float16.\n")
+    write_json(RESULTS / f"{recipe.name}.json", results(about, test, recipe.name))
+    size = sum(file.stat().st_size for file in target.iterdir())
+    return f"{recipe.name}: {size / 1e6:.2f} MB. {said}"
+
+
+def pairs_said(recipe: CrossViewRecipe, about: dict[str, Any], test: dict[str, Any]) -> str:
+    """What a cross-view network was trained on, and what its test split says."""
     start = recipe.weights or "random weights"
     first, ten = test["metrics"]["recall@1"], test["metrics"]["recall@10"]
     return (
@@ -78,17 +124,32 @@ def provenance(recipe: CrossViewRecipe, about: dict[str, Any], test: dict[str, A
     )
 
 
+def photos_said(recipe: GlobalRecipe, about: dict[str, Any], test: dict[str, Any]) -> str:
+    """What a classifier of places was trained on, and what its test split says."""
+    start = recipe.weights or recipe.start or "random weights"
+    prior = test["baselines"]["prior"]["metrics"]
+    shares = ", ".join(
+        f"{found['value']:.1%} within {km:,} km (95 % interval {found['low']:.1%} to "
+        f"{found['high']:.1%}; always the busiest place: {prior[name]:.1%})"
+        for km in (750, 2500)
+        for name in (f"accuracy@{km}km",)
+        for found in (test["metrics"][name],)
+    )
+    return (
+        f"Trained with Sightline on {about['data']['train']:,} photos of its synthetic planet "
+        f"({recipe.data}) from {start}, recipe {recipe.name}, seed {recipe.seed}. Of "
+        f"{test['n_photos']:,} test photos by other photographers the classifier alone places "
+        f"{shares}."
+    )
+
+
 def results(about: dict[str, Any], test: dict[str, Any], name: str) -> dict[str, Any]:
     """The run's facts and test scores, without what names the machine's folders."""
-    kept = (
-        "sightline_version", "versions", "machine", "recipe", "data", "parameters", "dimension",
-        "seconds", "steps", "best",
-    )  # fmt: skip
     return {
         "command": f"sightline train {name} && python tools/ship_model.py RUN",
         "data": "synthetic: Sightline's planet",
-        "run": {key: about[key] for key in kept if key in about},
-        "test": {key: test[key] for key in ("n_queries", "n_references", "settings", "metrics")},
+        "run": {key: about[key] for key in _KEPT if key in about},
+        "test": {key: test[key] for key in _TEST_KEPT if key in test},
     }
 
 

@@ -30,6 +30,38 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def without_residual(photos: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a module without its residual connection on the same vectors."""
+    out = tmp_path_factory.mktemp("runs") / "without"
+    torch.set_num_threads(1)
+    recipe = tiny_retrieval(start=str(run / "bundle"), name="plain", residual_skip=False, epochs=1)
+    train(recipe, out, data=photos, device="cpu")
+    return out
+
+
+@pytest.fixture(scope="session")
+def tuned_run(photos: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the whole network fine-tuned with triplets: R."""
+    out = tmp_path_factory.mktemp("runs") / "tuned"
+    torch.set_num_threads(1)
+    recipe = tiny_retrieval(
+        start=str(run / "bundle"),
+        name="tuned",
+        trained="network",
+        positives="place-and-vector",
+        positive_km=60.0,
+        negative_km=500.0,
+        loss="triplet",
+        mining="hardest",
+        memory=0,
+        batch_size=16,
+        epochs=1,
+    )
+    train(recipe, out, data=photos, device="cpu")
+    return out
+
+
+@pytest.fixture(scope="session")
 def retrieval_run(photos: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a residual module on its vectors."""
     out = tmp_path_factory.mktemp("runs") / "retrieval"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.report.schema import violations
-from tests.training.photo_sets import manifest_of, rough_bundle, rows_of_photos, tiny_global
+from tests.training.photo_sets import manifest_of, rows_of_photos, tiny_global
 from tests.training.recipes import tiny
 
 from sightline.atlas import Atlas
@@ -69,8 +69,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(retrieval_run: Path, photos: Path) -> GlobalEvaluation:
-    return evaluated(retrieval_run, photos, ablate=ABLATIONS)
+def whole(retrieval_run: Path, without_residual: Path, photos: Path) -> GlobalEvaluation:
+    return evaluated(retrieval_run, photos, ablate=ABLATIONS, beside=[without_residual])
 
 
 def test_the_classifier_answers_as_its_run_was_tested(run: Path, photos: Path) -> None:
@@ -158,7 +158,7 @@ def test_all_tables_are_there_and_the_document_keeps_its_schema(whole: GlobalEva
         "density, sigma 16°",
     ]
     names = [row["name"] for row in tables["retrieval"]["rows"]]
-    assert names == ["raw features", "tiny-retrieval"]
+    assert names == ["raw features", "tiny-retrieval", "plain"]
     assert one["shares"][0]["of_all"] == 1.0
     assert one["n_photographers"] == len({*whole.sets[0].queries.people})
     best = tables["methods"]["against"]
@@ -220,11 +220,108 @@ def test_other_vectors_stand_beside_the_model_s_own(
     assert np.array_equal(rows["tiny-retrieval"], rows[str(retrieval_run)])
     plain = evaluated(run, photos, ablate=("retrieval",)).sets[0].tables[-1]
     assert [row.answers.name for row in plain.rows] == ["raw features"]
-    stranger = rough_bundle(tmp_path / "stranger", Manifest.open(photos))
-    with pytest.raises(UsageError, match="has another backbone"):
-        evaluated(retrieval_run, photos, ablate=("retrieval",), beside=[stranger])
-    with pytest.raises(UsageError, match="stand in the table of vectors"):
+    assert found.warnings == []
+    with pytest.raises(UsageError, match="stand in the tables of vectors"):
         evaluated(retrieval_run, photos, beside=[run])
+
+
+def nearest_by(bundle: Path, photos: Path) -> np.ndarray:
+    """Where the most alike training photo of each test photo lies, by a bundle's encoder."""
+    encoder = load_model(bundle, device="cpu")
+    vectors, places = {}, {}
+    for split in ("train", "test"):
+        rows = list(Manifest.open(photos).photos(split=split))
+        vectors[split] = encoder.encode(
+            [open_photo(photos.parent / one.uri).pixels for one in rows]
+        )
+        places[split] = np.array([(one.lat, one.lon) for one in rows])
+    return np.asarray(places["train"][(vectors["test"] @ vectors["train"].T).argmax(axis=1)])
+
+
+def test_triplets_infonce_and_raw_features_stand_in_one_table(
+    run: Path, retrieval_run: Path, tuned_run: Path, photos: Path, tmp_path: Path
+) -> None:
+    found = evaluated(
+        retrieval_run, photos, ablate=("retrieval",), beside=[tuned_run], features=tmp_path
+    )
+    assert found.warnings == []
+    table = found.sets[0].tables[-1]
+    rows = {row.answers.name: row for row in table.rows}
+    assert list(rows) == ["raw features", "tiny-retrieval", "tuned"]
+    assert table.against == "raw features"
+    for name in ("tiny-retrieval", "tuned"):
+        assert rows[name].differences["accuracy@25km"].p_value_holm is not None
+    # R sees queries and references with its own network, whose backbone has moved.
+    wanted = nearest_by(tuned_run / "bundle", photos)
+    apart = errors_m(rows["tuned"].answers.points, wanted)
+    assert np.median(apart) == 0
+    assert not np.array_equal(rows["tuned"].answers.points, rows["raw features"].answers.points)
+    # Its vectors are kept apart from those of the same photos by the other network.
+    kept = {path.relative_to(tmp_path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.p*")}
+    assert {len(path.parts) for path in kept} == {2}
+    again = evaluated(
+        retrieval_run, photos, ablate=("retrieval",), beside=[tuned_run], features=tmp_path
+    )
+    assert {
+        path.relative_to(tmp_path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.p*")
+    } == kept
+    assert again.to_json() == found.to_json()
+    # From R's side: its pooled vectors were trained, and are no raw features.
+    turned = evaluated(tuned_run, photos, ablate=("retrieval",), beside=[retrieval_run, run])
+    names = [row.answers.name for row in turned.sets[0].tables[-1].rows]
+    assert names == ["tuned", "tiny-retrieval", "tiny-global"]
+    answers = {row.answers.name: row.answers.points for row in turned.sets[0].tables[-1].rows}
+    assert np.array_equal(answers["tiny-retrieval"], rows["tiny-retrieval"].answers.points)
+    assert np.array_equal(answers["tiny-global"], rows["raw features"].answers.points)
+
+
+def test_with_and_without_residual_are_compared_and_tested(
+    whole: GlobalEvaluation,
+    run: Path,
+    retrieval_run: Path,
+    without_residual: Path,
+    tuned_run: Path,
+    photos: Path,
+) -> None:
+    tables = {table.key: table for table in whole.sets[0].tables}
+    with_it, without = tables["residual"].rows
+    assert with_it.answers.name == "tiny-retrieval, with residual"
+    assert without.answers.name == "plain, without residual"
+    assert tables["residual"].against == with_it.answers.name
+    assert set(without.differences) == {f"accuracy@{x}km" for x in (1, 25, 200, 750, 2500)}
+    by_name = {row.answers.name: row.answers.points for row in tables["retrieval"].rows}
+    assert np.array_equal(with_it.answers.points, by_name["tiny-retrieval"])
+    assert np.array_equal(without.answers.points, by_name["plain"])
+    # Asked the other way round, and of a classifier without a module, it is the same table.
+    for model, beside in (
+        (without_residual, [retrieval_run]),
+        (run, [without_residual, retrieval_run]),
+    ):
+        found = evaluated(model, photos, ablate=("residual",), beside=beside)
+        rows = found.sets[0].tables[-1].rows
+        assert [row.answers.name for row in rows] == [with_it.answers.name, without.answers.name]
+        assert np.array_equal(rows[0].answers.points, with_it.answers.points)
+    with pytest.raises(UsageError, match=r"There is tiny-retrieval \(with\)") as error:
+        evaluated(retrieval_run, photos, ablate=("residual",), beside=[run])
+    assert "residual_skip=false" in error.value.hint
+    with pytest.raises(UsageError, match="There is no module"):
+        evaluated(run, photos, ablate=("residual",))
+    others = [without_residual, tuned_run]
+    with pytest.raises(UsageError, match="tuned' has another backbone than 'tiny-retrieval'"):
+        evaluated(retrieval_run, photos, ablate=("residual",), beside=others)
+
+
+def test_a_model_beside_that_was_trained_on_other_data_is_told(
+    retrieval_run: Path, tuned_run: Path, photos: Path, tmp_path: Path
+) -> None:
+    stranger = shutil.copytree(tuned_run / "bundle", tmp_path / "stranger")
+    found = evaluated(retrieval_run, photos, ablate=("retrieval",), beside=[stranger])
+    (warning,) = found.warnings
+    assert warning.startswith("tuned was trained on other data than tiny-retrieval, or nobody can")
+    wanted = nearest_by(stranger, photos)
+    rows = {row.answers.name: row.answers.points for row in found.sets[0].tables[-1].rows}
+    assert np.median(errors_m(rows["tuned"], wanted)) == 0
+    assert (tmp_path / "stranger-features").is_dir()
 
 
 def test_vectors_are_computed_once_and_kept(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.report.schema import violations
-from tests.training.photo_sets import manifest_of, rows_of_photos, tiny_global
+from tests.training.photo_sets import manifest_of, rows_of_photos, tiny_global, tiny_retrieval
 from tests.training.recipes import tiny
 
 from sightline.atlas.build import build_atlas
@@ -43,19 +43,31 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def modules(run: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """With residual connection and without."""
+    made = []
+    for skip in (True, False):
+        made.append(tmp_path_factory.mktemp("modules") / str(skip))
+        recipe = tiny_retrieval(start=str(run / "bundle"), residual_skip=skip, epochs=1)
+        train(recipe, made[-1], data=photos, device="cpu")
+    return made
+
+
 def test_the_tables_are_printed_and_saved(
-    sightline: Sightline, run: Path, photos: Path, tmp_path: Path
+    sightline: Sightline, run: Path, modules: list[Path], photos: Path, tmp_path: Path
 ) -> None:
     out, report = tmp_path / "out", tmp_path / "report.html"
     ran = sightline(
         "evaluate", "global", run, "--data", photos, "--ablate", "all", "--out", out,
-        "--report", report, *QUICK,
+        "--report", report, "--beside", modules[0], "--beside", modules[1], *QUICK,
     )  # fmt: skip
     assert ran.status == 0, ran.err
     for words in (
         "tiny-global on tiny-global:test: 16 photos by",
         "Methods (Revisiting IM2GPS, figure 8",
         "Background collection (Leveraging EfficientNet, section 3.3.3 and table 4)",
+        "Residual connection, nearest reference (Leveraging EfficientNet, table 3)",
         "Share of each set among the nearest",
         "2,500 km",
         "London",
@@ -119,7 +131,7 @@ def test_of_an_atlas_all_tables_are_those_that_can_be_had(
         tmp_path / "atlas", "--ablate", "all", *QUICK,
     )  # fmt: skip
     assert ran.status == 0, ran.err
-    assert "no tables background and retrieval" in ran.err
+    assert "no tables background, retrieval, residual" in ran.err
     assert "warning: A bundle does not say what it was trained on" in ran.err
     assert "references atlas: 64" in ran.out
     assert "Background" not in ran.out
@@ -135,6 +147,26 @@ def test_errors_are_one_message_and_a_status(
     ran = sightline("evaluate", "global", tmp_path)
     assert ran.status == 2
     assert "sightline evaluate cross-view" in ran.err
+
+
+def test_all_is_what_can_be_had_and_residual_alone_says_what_it_takes(
+    sightline: Sightline, run: Path, modules: list[Path], photos: Path
+) -> None:
+    given = ("evaluate", "global", modules[0], "--data", photos, "--json", *QUICK)
+    for beside in ((), ("--beside", run)):
+        ran = sightline(*given, "--ablate", "all", *beside)
+        assert ran.status == 0, ran.err
+        keys = [table["key"] for table in ran.json()["sets"][0]["tables"]]
+        assert keys == ["methods", *(one for one in ABLATIONS if one != "residual")]
+        assert "No table residual" in ran.err
+    ran = sightline(*given, "--ablate", "residual", "--beside", modules[1])
+    assert [row["name"] for row in ran.json()["sets"][0]["tables"][1]["rows"]] == [
+        "tiny-retrieval, with residual",
+        f"{modules[1]}, without residual",
+    ]
+    ran = sightline(*given, "--ablate", "residual")
+    assert ran.status == 2
+    assert "residual_skip=false" in ran.err
 
 
 def test_every_ablation_can_be_asked_for() -> None:

@@ -45,6 +45,28 @@ def test_a_classifier_is_trained_and_then_its_vectors(
     assert then.json()["start"] == "tiny-global"
 
 
+def test_a_classifier_of_very_many_cells_is_trained_on_some_or_in_slices(
+    sightline: Sightline, photos: Path, tmp_path: Path
+) -> None:
+    torch.set_num_threads(1)
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(tiny_global(epochs=1, partitions=("s2:cells=40",)).to_toml())
+    for change in ("sharded_head=true", "sampled_classes=8"):
+        out = tmp_path / change
+        ran = sightline(
+            *("train", recipe, "--set", change, "--data", photos, "--out", out),
+            *("--device", "cpu", "--json"),
+        )
+        assert ran.status == 0, ran.err
+        assert (ran.json()["status"], ran.json()["steps"]) == ("finished", 8)
+        shown = sightline("model", "info", out / "bundle", "--json").json()
+        (cells,) = [one["cells"] for one in ran.json()["partitions"]]
+        assert str(cells) in str(shown)
+    ran = sightline("train", recipe, "--set", "shard_head=true", "--data", photos)
+    assert ran.status == 2
+    assert "Did you mean 'sharded_head'?" in ran.err
+
+
 def test_classifiers_are_varied_too(sightline: Sightline, photos: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     recipe = tmp_path / "mine.toml"

@@ -11,7 +11,7 @@ from sightline.atlas import Atlas
 from sightline.atlas.card import AtlasCard
 from sightline.atlas.store import Store, row_schema
 from sightline.geo import cells
-from sightline.locating.patches import outline
+from sightline.imagery.aerial import patch_outline
 from sightline.models.protocol import CrossViewEncoder
 
 
@@ -59,7 +59,8 @@ def write_aerial_atlas(
             pa.array(vectors.astype(np.float16).ravel()), card.vector_length
         ),
     }
-    corners = np.repeat(outline(centres, patch_m).reshape(-1, 8), turns, axis=0)
+    outlines = np.stack([patch_outline(centre, patch_m).ravel() for centre in centres])
+    corners = np.repeat(outlines, turns, axis=0)
     columns["outline"] = pa.FixedSizeListArray.from_arrays(pa.array(corners.ravel()), 8)
     schema = row_schema(card)
     store = Store.create(folder, card)

@@ -189,6 +189,26 @@ def test_an_empty_cell_is_answered_by_the_classifier_and_told(encoder, atlas, tm
     assert [len(one.candidates) for one in both] == [3, 2]
 
 
+def test_an_empty_cell_among_others_keeps_its_own_answer(atlas, encoder, tmp_path: Path) -> None:
+    wide = open_photo(write(tmp_path / "panorama.png", panorama(1, 2, 3, 4)))
+    photos = [photo(tmp_path, 4), wide, photo(tmp_path, 5), photo(tmp_path, 6)]
+    beliefs = believe([prepare_query(one, encoder) for one in photos], encoder)
+    places = np.full((4, 2), np.nan)
+    # All references of the two cells that the second and third photo are looked for in.
+    places[1:3] = CELLS.representatives[beliefs.log_probabilities[1:3].argmax(axis=1)]
+    found = CellLocator(atlas, encoder).locate_many(photos, exclude_within_m=(places, 5000.0))
+    assert [bool(one.candidates) for one in found] == [True, False, False, True]
+    alone = CellLocator(None, encoder, method="classify").locate_many(photos)
+    for number in (1, 2):
+        assert replace(found[number], notes=(), mass=None, method="classify") == alone[number]
+    some = beliefs.of([1, 3])
+    assert some.owner.tolist() == [0, 0, 0, 0, 1]
+    np.testing.assert_array_equal(some.vectors, beliefs.vectors[[1, 2, 3, 4, 6]])
+    np.testing.assert_array_equal(some.log_probabilities, beliefs.log_probabilities[[1, 3]])
+    np.testing.assert_array_equal(some.points, beliefs.points[[1, 3]])
+    assert len(beliefs.of([]).points) == len(beliefs.of([]).vectors) == 0
+
+
 def found_uri(atlas: Atlas, encoder: TorchGlobalEncoder, folder: Path) -> str:
     return CellLocator(atlas, encoder).locate(photo(folder, 5)).candidates[0].uri
 

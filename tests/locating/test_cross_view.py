@@ -353,4 +353,7 @@ def test_refusals(painted: Atlas, painter: TorchCrossViewEncoder) -> None:
         CrossViewLocator(painted, painter, abstain_below="never")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="abstain_below"):
         CrossViewLocator(painted, painter, abstain_below=-2.0)
+    for heading in ("north", float("nan")):
+        with pytest.raises(UsageError, match="heading must be degrees"):
+            CrossViewLocator(painted, painter, heading=heading)  # type: ignore[arg-type]
     assert issubclass(VectorError, ValueError)

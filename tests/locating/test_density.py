@@ -169,6 +169,21 @@ def test_a_sigma_as_wide_as_the_earth_still_answers() -> None:
     assert np.isfinite(found.points).all()
 
 
+def test_kernels_on_the_other_side_of_the_earth_count_where_they_are_wide() -> None:
+    """The weighted sum of three wide kernels, of which one stands at the antipode of another."""
+    coordinates = np.array([[0.0, 0.0], [0.0, 180.0], [0.0, 90.0]])
+    scores = np.array([0.5, 0.5, 0.4])
+    sigma_m = 8e6
+    found = density_mode(coordinates[None], scores[None], sigma_m=sigma_m).points[0]
+    weights = evidence_weights(scores[None])[0]
+    lon = np.linspace(-180, 180, 3601)
+    line = np.stack([np.zeros_like(lon), lon], axis=1)
+    apart = great_circle_m(line[:, None], coordinates)
+    along = np.exp(-0.5 * (apart / sigma_m) ** 2) @ weights
+    own = np.exp(-0.5 * (great_circle_m(found, coordinates) / sigma_m) ** 2) @ weights
+    assert own >= along.max() * (1 - 1e-9)
+
+
 def test_batches_equal_their_rows_across_chunks() -> None:
     k = 40
     n = PAIRS_AT_ONCE // (k * k) + 5

@@ -11,6 +11,7 @@ from sightline.locating.evidence import (
     as_evidence,
     evidence_weights,
     in_chunks,
+    on_threads,
     require_number,
 )
 from sightline.locating.nearest import nearest_match
@@ -117,3 +118,21 @@ def test_nearest_of_nothing_is_nowhere() -> None:
     assert np.isnan(placement.points).all()
     assert (placement.weights == 0).all()
     assert nearest_match(np.zeros((0, 3, 2)), np.zeros((0, 3))).points.shape == (0, 2)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_every_part_is_worked_on_and_errors_come_through(count: int) -> None:
+    done = np.zeros(10, int)
+
+    def work(part: slice) -> None:
+        done[part] += 1
+
+    on_threads(work, [slice(2 * at, 2 * at + 2) for at in range(count)])
+    np.testing.assert_array_equal(done, np.arange(10) < 2 * count)
+
+    def refuse(part: slice) -> None:
+        raise UsageError(f"Not {part.start}.", hint="None.")
+
+    if count:
+        with pytest.raises(UsageError, match="Not 0"):
+            on_threads(refuse, [slice(at, at + 1) for at in range(count)])

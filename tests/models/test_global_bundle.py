@@ -144,6 +144,26 @@ def test_the_residual_module_is_for_the_pooled_vectors() -> None:
     assert settings().build_residual() is None
 
 
+def test_a_module_without_its_residual_connection_comes_back_without_it(
+    tmp_path: Path, pictures: list[np.ndarray]
+) -> None:
+    made = bundle(residual_hidden=8, residual_skip=False)
+    saved = save_bundle(tmp_path / "without", made)
+    again = read_bundle(saved)
+    assert isinstance(again, GlobalBundle)
+    assert again.residual is not None
+    assert not again.residual.residual
+    assert not again.settings.residual_skip
+    found = load_model(saved).encode(pictures)
+    np.testing.assert_array_equal(found, made.encoder().encode(pictures))
+    # Bundles of before there was a choice say nothing of it, and are as they were.
+    added = save_bundle(tmp_path / "with", bundle(residual_hidden=8))
+    fingerprint = load_model(added).fingerprint
+    edit(added, lambda d: d["global"].pop("residual_skip"))
+    assert load_model(added).fingerprint == fingerprint
+    assert np.abs(found - load_model(added).encode(pictures)).max() > 0.01
+
+
 def test_what_does_not_belong_together() -> None:
     made = bundle(residual_hidden=8)
     card, found, classifier = made.card, made.settings, made.classifier
@@ -174,8 +194,8 @@ def test_what_does_not_belong_together() -> None:
     with pytest.raises(BundleError, match="for vectors of 5 numbers"):
         replace(made, residual=ResidualRetrieval(5, 8)).network()
     plain = ResidualRetrieval(classifier.dimension, 8, residual=False)
-    with pytest.raises(BundleError, match="must add its input"):
-        replace(made, residual=plain).network()
+    refused("residual_skip is True, and the network's is False", residual=plain)
+    refused("residual_skip is False", settings=replace(found, residual_skip=False))
 
 
 CHANGES: list[tuple[Callable[[dict], object], str]] = [
@@ -209,6 +229,11 @@ CHANGES: list[tuple[Callable[[dict], object], str]] = [
     (lambda d: d["global"].update(residual_hidden=-1), "'residual_hidden' must"),
     (lambda d: d["global"].update(residual_hidden=True), "'residual_hidden' must"),
     (lambda d: d["global"].update(residual_hidden=0), "unexpected .such as residual"),
+    (lambda d: d["global"].update(residual_skip="no"), "'residual_skip' must be true or false"),
+    (
+        lambda d: d["global"].update(residual_hidden=0, residual_skip=False),
+        "'residual_skip' must be true where residual_hidden is 0",
+    ),
     (lambda d: d["global"].update(residual_hidden=9), "of another shape"),
     (lambda d: d["global"]["preprocessing"].update(sise=3), "Unknown key 'sise'"),
     (lambda d: d["global"]["preprocessing"].update(resize="stretch"), "'resize' must"),

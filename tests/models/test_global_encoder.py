@@ -72,6 +72,8 @@ def test_what_an_atlas_needs_to_know() -> None:
     assert described["kind"] == "global"
     assert described["retrieval"] == "residual module of width 8"
     assert described["computes"] is None
+    without = bundle(residual_hidden=8, residual_skip=False).encoder().describe()
+    assert without["retrieval"].endswith("of width 8, without its residual connection")
     assert [one["cells"] for one in described["classifier"]["partitions"]] == [9, 12, 18]
     assert bundle().encoder().describe()["retrieval"] == "pooled vector"
     assert encoder.encode([]).shape == (0, encoder.dimension)
@@ -97,13 +99,16 @@ def test_the_fingerprint_is_of_what_changes_a_vector() -> None:
     others = [
         bundle(seed=1, residual_hidden=8),
         bundle(residual_hidden=0),
+        bundle(residual_hidden=8, residual_skip=False),
         bundle(pooling="max", residual_hidden=8),
         bundle(size=(64, 96), residual_hidden=8),
         bundle(residual_hidden=8, preprocessing=PhotoPreprocessing(interpolation="bilinear")),
         bundle(residual_hidden=8, preprocessing=PhotoPreprocessing(mean=(0.1, 0.2, 0.3))),
         bundle(residual_hidden=8, preprocessing=PhotoPreprocessing(resize="crop")),
     ]
-    assert len({fingerprint, *(other.encoder().fingerprint for other in others)}) == 8
+    assert len({fingerprint, *(other.encoder().fingerprint for other in others)}) == 9
+    without = bundle(residual_hidden=8, residual_skip=False).encoder()
+    assert without.classifier_fingerprint == plain.encoder().classifier_fingerprint
     trained = bundle(residual_hidden=8)
     trained.residual.output.weight.data += 0.1
     assert trained.encoder().fingerprint != fingerprint

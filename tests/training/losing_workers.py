@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -48,10 +49,15 @@ def main(folder: Path) -> None:
     assert seen == [batch.tolist() for batch in batches], seen
     assert len(notes) == 1, notes
     sys.stdout.write("replaced once\n")
+    for worker in multiprocessing.active_children():
+        os.kill(worker.pid or 0, signal.SIGKILL)
+    assert len(list(loader.load(batches))) == len(batches)
+    assert len(notes) == 2, notes
+    sys.stdout.write("replaced between two passes\n")
     fatal.write_text("error")
     with pytest.raises(RuntimeError, match="no death"):
         list(loader.load(batches))
-    assert len(notes) == 1, notes
+    assert len(notes) == 2, notes
     sys.stdout.write("told of an error\n")
     fatal.write_text("always")
     seen = []

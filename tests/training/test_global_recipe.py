@@ -127,6 +127,12 @@ def test_recipes_of_photos_are_read_without_torch() -> None:
             "sampled_classes cannot go with head = 'mixture'",
         ),
         ({"sampled_classes": 3, "distance_km": 9.0}, "cannot go with label_smoothing or distance"),
+        (
+            {"sharded_head": True, "head": "mixture"},
+            "sharded_head cannot go with head = 'mixture'",
+        ),
+        ({"sharded_head": True, "sampled_classes": 3}, "cannot go with sampled_classes"),
+        ({"sharded_head": True, "precision": "float16"}, "cannot go with precision = 'float16'"),
         ({"head": "mixture", "label_smoothing": 0.1}, "cannot go with head = 'mixture'"),
         ({"trained": "head-on-vectors", "mirror": True}, "those of whole photos|cannot go with"),
         ({"chunk_size": 8}, "chunk_size = 8 must be below"),
@@ -159,6 +165,8 @@ def test_what_cannot_go_together_in_a_classifier_is_refused(
             "negative_km = 25 must not be below positive_km = 30",
         ),
         ({"mirror": True}, "cannot go with trained = 'module'"),
+        ({"trained": "network", "residual_skip": False}, "cannot go with trained = 'network'"),
+        ({"residual_skip": 1}, "residual_skip must be true or false"),
         ({"partition": "s2:cells"}, "'cells' is no option of 's2'"),
     ],
 )
@@ -168,6 +176,14 @@ def test_what_cannot_go_together_in_retrieval_is_refused(
     with pytest.raises(RecipeError, match=message) as error:
         tiny_retrieval(**changes)
     assert error.value.hint
+
+
+def test_a_key_of_the_residual_that_is_none_is_told_the_nearest() -> None:
+    for change, nearest in (("residual_skp=false", "residual_skip"), ("residul=no", "residual")):
+        with pytest.raises(RecipeError, match="there is no key") as error:
+            open_recipe(find_recipe("rrm"), [change])
+        assert nearest in error.value.hint
+    assert open_recipe(find_recipe("rrm"), ["residual_skip=false"]).to_dict()["hidden"] == 4096
 
 
 def test_partitions_are_made_as_the_command_makes_them(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from sightline.losses import mixture_log_density
 from sightline.losses.mixture import unit_vectors
 from sightline.models.bundle import read_bundle
 from sightline.models.cell_classifiers import CellClassifier
+from sightline.models.cell_heads import CellHead
 from sightline.models.global_bundle import GlobalBundle
 from sightline.models.mixture_head import MixtureHead
 from sightline.partition_files import save_partition
@@ -131,6 +132,7 @@ EVERYTHING: dict[str, Any] = {
     [
         {"sampled_classes": 2, "optimiser": "sgd", "schedule": "step", "step_epochs": 1.0},
         {"head": "mixture", "chunk_size": 5},
+        {"sharded_head": True, "chunk_size": 5, "weight_decay": 0.1, "clip_norm": 0.5},
         {
             "head": "multi",
             "partitions": THREE,
@@ -139,7 +141,7 @@ EVERYTHING: dict[str, Any] = {
             "batch_size": 4,
         },
     ],
-    ids=["sampled", "mixture", "multi"],
+    ids=["sampled", "mixture", "slices", "multi"],
 )
 def test_a_run_that_is_broken_off_ends_with_the_same_weights(
     photo_set: Path, tmp_path: Path, changes: dict[str, Any]
@@ -234,6 +236,69 @@ def test_sampled_classes_are_those_of_the_batch_and_some_others(
     (logits,) = task.model(*first.inputs)
     assert logits.shape == (8, len(drawn))
     assert torch.isfinite(task.loss((logits,), first, 0))
+
+
+def gradients_of(task: GlobalTask) -> tuple[float, dict[str, torch.Tensor]]:
+    """Loss of the first batch, and the gradient of every weight by name."""
+    batch = next(task.batches(0))
+    task.model.eval()
+    loss = task.loss(task.model(*batch.inputs), batch, 0)
+    loss.backward()  # type: ignore[no-untyped-call]
+    found = {name: p.grad for name, p in task.model.named_parameters() if p.grad is not None}
+    return float(loss.detach()), found
+
+
+@pytest.mark.parametrize(
+    ("changes", "plain"),
+    [
+        ({"sampled_classes": 1000}, {}),
+        ({"sharded_head": True}, {}),
+        (
+            {"sharded_head": True, "distance_km": 300.0, "label_smoothing": 0.1},
+            {"distance_km": 300.0, "label_smoothing": 0.1},
+        ),
+    ],
+    ids=["all-sampled", "one-slice", "one-slice-smoothed"],
+)
+def test_all_classes_sampled_or_in_one_slice_are_the_plain_softmax(
+    photo_set: Path, tmp_path: Path, changes: dict[str, Any], plain: dict[str, Any]
+) -> None:
+    common: dict[str, Any] = {"partitions": ("s2:cells=30",), "pixels": "read"}
+    value, found = gradients_of(task_of(tiny_global(**common, **changes), photo_set, tmp_path))
+    wanted, gradients = gradients_of(task_of(tiny_global(**common, **plain), photo_set, tmp_path))
+    assert value == pytest.approx(wanted, rel=1e-6)
+    assert found.keys() == gradients.keys()
+    assert "classifier.head.linear.weight" in found
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-7, msg=name)
+
+
+def test_a_head_in_slices_is_trained_and_saved_as_an_ordinary_one(
+    photo_set: Path, run: Path, tmp_path: Path
+) -> None:
+    common: dict[str, Any] = {"weight_decay": 0.1, "clip_norm": 0.5, "average_decay": 0.9}
+    for name, changes in {
+        "network": {"chunk_size": 5, "accumulate": 2},
+        "head-on-vectors": {"start": str(run / "bundle"), "trained": "head-on-vectors"},
+    }.items():
+        about = [
+            train(
+                tiny_global(**common, **changes, sharded_head=sharded),
+                tmp_path / f"{name}-{sharded}",
+                data=photo_set,
+                device="cpu",
+            )
+            for sharded in (False, True)
+        ]
+        whole, slices = (weights(tmp_path / f"{name}-{one}") for one in (False, True))
+        assert whole.keys() == slices.keys()
+        for key, tensor in whole.items():
+            torch.testing.assert_close(slices[key], tensor, rtol=1e-3, atol=1e-4, msg=key)
+        assert about[0]["parameters"] == about[1]["parameters"]
+        assert about[0]["test"] == about[1]["test"]
+        bundle = read_bundle(tmp_path / f"{name}-True" / "bundle")
+        assert isinstance(bundle, GlobalBundle)
+        assert isinstance(bundle.classifier.head, CellHead)
 
 
 def test_photos_are_drawn_by_cell_or_by_photographer(photo_set: Path, tmp_path: Path) -> None:
@@ -442,10 +507,28 @@ def test_two_processes_train_what_one_does(photo_set: Path, run: Path, tmp_path:
         cwd=ROOT,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    for name in ("head", "sampled", "module"):
+    for name in ("head", "sampled", "head-in-slices", "module"):
         one, two = weights(tmp_path / f"{name}-1"), weights(tmp_path / f"{name}-2")
         assert one.keys() == two.keys()
         for key, tensor in one.items():
             torch.testing.assert_close(tensor, two[key], rtol=2e-4, atol=1e-5, msg=f"{name} {key}")
         tests = [json.loads((tmp_path / f"{name}-{n}" / "test.json").read_text()) for n in (1, 2)]
         assert tests[0]["photos"] == tests[1]["photos"]
+    # A head in slices is the ordinary one in its weights, its optimiser's state, its average and
+    # what it answers; broken off and resumed it ends with the same bits.
+    whole, slices, broken = (weights(tmp_path / one) for one in ("whole", "slices", "broken"))
+    assert whole.keys() == slices.keys() == broken.keys()
+    head = "classifier.head.linear.weight"
+    assert {f"model/{head}", f"average/{head}"} < whole.keys()
+    assert len(whole[f"model/{head}"]) == 13  # odd: the slices differ
+    for key, tensor in whole.items():
+        torch.testing.assert_close(slices[key], tensor, rtol=1e-3, atol=1e-4, msg=key)
+        assert torch.equal(slices[key], broken[key]), key
+    begun = (tmp_path / "broken" / "log.csv").read_text().splitlines()
+    assert len(begun) == 17
+    tests = [json.loads((tmp_path / one / "test.json").read_text()) for one in ("whole", "slices")]
+    assert tests[0]["photos"] == tests[1]["photos"]
+    bundle = read_bundle(tmp_path / "slices" / "bundle")
+    assert isinstance(bundle, GlobalBundle)
+    assert isinstance(bundle.classifier.head, CellHead)
+    assert bundle.classifier.head.classes == 13

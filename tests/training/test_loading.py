@@ -54,5 +54,6 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path: Path) -> N
     )
     assert ran.returncode == 0, ran.stderr
     assert "replaced once" in ran.stdout
+    assert "replaced between two passes" in ran.stdout
     assert "told of an error" in ran.stdout
     assert "gave up" in ran.stdout

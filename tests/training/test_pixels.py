@@ -85,11 +85,23 @@ def test_a_file_that_does_not_fit_is_made_anew(paths: list[Path], tmp_path: Path
     KeptOnDisk(tmp_path, "ground", paths[:2], SIZE, "a" * 64).fill(np.array([0]))
     longer = KeptOnDisk(tmp_path, "ground", paths, SIZE, "a" * 64)
     assert not longer.take(np.array([5]))[1].any()
+
+
+@pytest.mark.parametrize("left", [0, 64, 300, None], ids=["empty", "header", "pixels", "gone"])
+def test_pixels_that_were_cut_short_or_lost_are_decoded_again(
+    paths: list[Path], tmp_path: Path, left: int | None
+) -> None:
+    """As a kill, a crash of the machine, or someone who makes room, leaves them."""
+    before = KeptOnDisk(tmp_path, "ground", paths, SIZE, "a" * 64)
+    wanted, _ = before.take(np.arange(3))
+    assert wanted.any()
     file = next(p for p in tmp_path.iterdir() if p.name.endswith("a.npy"))
-    file.write_bytes(b"no array")
-    with pytest.raises(OutputError, match="Cannot write"):
-        KeptOnDisk(tmp_path, "ground", paths, SIZE, "a" * 64)
-    assert not file.exists()
+    if left is None:
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:left])
+    again, _ = KeptOnDisk(tmp_path, "ground", paths, SIZE, "a" * 64).take(np.arange(3))
+    assert np.array_equal(again, wanted)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

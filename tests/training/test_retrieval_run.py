@@ -101,10 +101,32 @@ def test_the_bundle_holds_classifier_and_module(run: Path, start: str) -> None:
         assert torch.equal(tensor, best[f"encode.{name}"]), name
 
 
+def test_a_module_is_trained_without_its_residual_connection(
+    run: Path, photo_set: Path, start: str, tmp_path: Path
+) -> None:
+    recipe = tiny_retrieval(start=start, residual_skip=False, epochs=1)
+    out = tmp_path / "without"
+    about = train(recipe, out, data=photo_set, device="cpu")
+    assert about["recipe"]["residual_skip"] is False
+    bundle, other = read_bundle(out / "bundle"), read_bundle(run / "bundle")
+    assert isinstance(bundle, GlobalBundle)
+    assert isinstance(other, GlobalBundle)
+    assert not bundle.settings.residual_skip
+    assert bundle.residual is not None
+    assert not bundle.residual.residual
+    assert bundle.encoder().fingerprint != other.encoder().fingerprint
+    for text in (bundle.card.provenance, (out / "bundle" / "README.md").read_text()):
+        assert "A Residual Retrieval Module without its residual connection" in text
+    # Further training of a network begins without a module, and so without that choice.
+    network: dict[str, Any] = {"trained": "network", "memory": 0, "epochs": 1}
+    tuned = tiny_retrieval(start=str(out / "bundle"), **network)
+    train(tuned, tmp_path / "tuned", data=photo_set, device="cpu")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"average_decay": 0.9},
+        {"average_decay": 0.9, "residual_skip": False},
         {
             "trained": "network",
             "positives": "place-and-vector",
@@ -314,6 +336,8 @@ def test_pairs_of_broken_photos_are_skipped_and_a_batch_of_them_stops_the_run(
         (tmp_path / row.uri).write_bytes(b"no image")
     train(recipe, tmp_path / "some", data=place, device="cpu", watcher=listener)
     assert any("pairs are skipped" in note for note in listener.notes)
+    with pytest.raises(TrainingDataError, match=r"training photos cannot be read.*allows 1"):
+        train(recipe.changed(bad_images=0.02), tmp_path / "few", data=place, device="cpu")
     for row in trained[10:-2]:
         (tmp_path / row.uri).write_bytes(b"no image")
     with pytest.raises(TrainingDataError, match=r"Of the 8 pairs of a batch [01] can be read") as e:

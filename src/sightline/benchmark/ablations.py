@@ -15,15 +15,21 @@ from sightline.benchmark.papers import Material
 from sightline.benchmark.reference_tables import (
     background_table,
     references_table,
+    residual_table,
     retrieval_table,
 )
 from sightline.benchmark.tables import AnswerSet
 
-Ablation = Literal["k", "sigma", "answer", "background", "retrieval", "references", "partitions"]
+Ablation = Literal[
+    "k", "sigma", "answer", "background", "retrieval", "residual", "references", "partitions"
+]
 ABLATIONS: tuple[Ablation, ...] = get_args(Ablation)
 
-NEED_POOLED: tuple[Ablation, ...] = ("background", "retrieval")
+NEED_POOLED: tuple[Ablation, ...] = ("background", "retrieval", "residual")
 """Those made of the references' pooled vectors, which an atlas does not keep."""
+
+COMPARE_VECTORS: tuple[Ablation, ...] = ("retrieval", "residual")
+"""Those in which other models stand beside the one that is evaluated."""
 
 SHARES_AT = (1, 10, 100, 1000)
 """Among so many nearest references the share of each set is told (*Revisiting IM2GPS*, 4.5)."""
@@ -34,6 +40,7 @@ TABLES: Mapping[Ablation, Callable[[Material], AnswerSet]] = {
     "answer": answer_table,
     "background": background_table,
     "retrieval": retrieval_table,
+    "residual": residual_table,
     "references": references_table,
     "partitions": partitions_table,
 }

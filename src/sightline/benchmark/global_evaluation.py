@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
 from sightline.benchmark.ablations import (
+    COMPARE_VECTORS,
     NEED_POOLED,
-    SHARES_AT,
     TABLES,
     Ablation,
     neighbours_needed,
+)
+from sightline.benchmark.beside import (
+    RAW,
+    Beside,
+    open_beside,
+    refuse_apart,
+    require_both,
+    residual_connections,
 )
 from sightline.benchmark.material import (
     SeenSet,
@@ -27,21 +35,20 @@ from sightline.benchmark.model import retrieval_vectors
 from sightline.benchmark.neighbours import Search
 from sightline.benchmark.papers import FIVE_KM, LONDON, Material
 from sightline.benchmark.photo_sets import PhotoSet, named_apart, open_set, own_set, refuse_known
-from sightline.benchmark.results import EvaluatedSet, GlobalEvaluation, SetShare
+from sightline.benchmark.results import EvaluatedSet, GlobalEvaluation
 from sightline.benchmark.seen import Queries, References
-from sightline.benchmark.subject import backbone_digest, open_bundle, open_subject
+from sightline.benchmark.set_shares import set_shares
+from sightline.benchmark.subject import Subject, open_subject
 from sightline.benchmark.tables import scored
 from sightline.errors import UsageError
 from sightline.evaluation.localization import LocalizationSettings
 from sightline.evaluation.localization.guesses import most_frequent_place
-from sightline.evaluation.uncertainty import interval
 from sightline.geo.coordinates import LatLng
 from sightline.training.processes import Processes, find_device
 from sightline.training.watching import Silent, Watcher
 
 BUSIEST = "busiest place of training"
 _LONDON = "London"
-_RAW = "raw features"
 _PRIOR_PLACES = 100_000
 
 
@@ -72,12 +79,14 @@ def evaluate_global(
         references: Likewise; by default what the run was trained on, if there is no atlas.
         atlas: More references, that the model's encoder built.
         ablate: Which tables besides that of the methods.
-        beside: Other runs or bundles over the same backbone, whose vectors for retrieval are
-            compared in the table ``retrieval``.
+        beside: Other runs or bundles, whose vectors for retrieval are compared in the tables
+            ``retrieval`` and ``residual``. What has another backbone sees queries and references
+            with its own network; ``residual`` takes only modules on the model's own features.
         thresholds_km: Of all tables; by default each has its paper's.
         settings: Earth, confidence, resamples and seed.
         data: Where the run's own data lie; as for training.
-        features: Where vectors are kept.
+        features: Where vectors are kept; those of models beside with another backbone in a folder
+            for each there.
         workers: Processes that read images.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         watcher: Is told what is computed, and what may mislead.
@@ -103,10 +112,11 @@ def evaluate_global(
         features,
     )
     work.refuse_what_cannot_be(references, beside)
+    others = work.beside(beside, features)
     asked = work.asked(sets)
     known = work.known(references)
-    others = work.beside(beside)
-    found = [work.evaluated(one, known, others) for one in asked]
+    theirs = [work.seen_by(one, known) for one in others]
+    found = [work.evaluated(one, known, list(zip(others, theirs, strict=True))) for one in asked]
     return GlobalEvaluation(work.subject.name, found, work.settings, work.warnings)
 
 
@@ -128,6 +138,7 @@ class _Work:
     ) -> None:
         self.subject = open_subject(model, watcher, data=data, features=features)
         self.settings, self.warnings = settings, list[str]()
+        self._connections: dict[str, bool] = {}
         self._ablate, self._atlas, self._thresholds = ablate, atlas, thresholds_km
         self._processes, self._watcher, self._workers = processes, watcher, workers
 
@@ -138,10 +149,10 @@ class _Work:
                 "A bundle alone does not say what to compare with.",
                 hint="Give the folder of its run, --references MANIFEST:SPLIT, or --atlas DIR.",
             )
-        if beside and "retrieval" not in self._ablate:
+        if beside and not set(COMPARE_VECTORS) & set(self._ablate):
             raise UsageError(
-                "Other models stand in the table of vectors for retrieval alone.",
-                hint="Add --ablate retrieval.",
+                "Other models stand in the tables of vectors for retrieval alone.",
+                hint="Add --ablate retrieval, or --ablate residual.",
             )
         pooled = [one for one in NEED_POOLED if one in self._ablate]
         if self._atlas is not None and pooled:
@@ -189,27 +200,31 @@ class _Work:
             photos = [own_set(own, "train", f"{self.subject.name}:train")]
         return [self._see(one) for one in photos]
 
-    def beside(self, paths: Sequence[Path]) -> dict[str, nn.Module | None]:
-        """The residual modules of the models beside, by name."""
-        own = self.subject.bundle.classifier
-        found: dict[str, nn.Module | None] = {}
-        for path in paths:
-            bundle = open_bundle(path)
-            theirs = bundle.classifier
-            if backbone_digest(own) != backbone_digest(theirs):
-                raise UsageError(
-                    f"{str(path)!r} has another backbone than {self.subject.name!r}: its vectors "
-                    "are not made of the same features.",
-                    hint="Give runs of retrieval that started from one classifier.",
-                    path=path,
-                )
-            taken = {_RAW, self.subject.name, *found}
-            name = bundle.card.name
-            found[str(path) if name in taken else name] = bundle.residual
+    def beside(self, paths: Sequence[Path], features: Path | None) -> list[Beside]:
+        """The models whose vectors for retrieval are compared with the model's own."""
+        found = open_beside(paths, self.subject, features)
+        self._connections = residual_connections(self.subject, found)
+        if "residual" in self._ablate:
+            require_both(self._connections)
+        if "retrieval" not in self._ablate:
+            refuse_apart(found, self.subject)
+        self.warnings += [
+            f"{one.name} was trained on other data than {self.subject.name}, or nobody can tell: "
+            "whether these photos and their photographers are new to it could not be looked up."
+            for one in found
+            if not one.looked_up
+        ]
         return found
 
+    def seen_by(self, other: Beside, known: Sequence[SeenSet]) -> Sequence[SeenSet]:
+        """The references, as a model beside sees them."""
+        return known if other.shares else [self._see(one.photos, other.subject) for one in known]
+
     def evaluated(
-        self, photos: PhotoSet, known: Sequence[SeenSet], beside: Mapping[str, nn.Module | None]
+        self,
+        photos: PhotoSet,
+        known: Sequence[SeenSet],
+        beside: Sequence[tuple[Beside, Sequence[SeenSet]]],
     ) -> EvaluatedSet:
         """All tables of one set."""
         seen = self._see(photos)
@@ -219,21 +234,29 @@ class _Work:
         search = self._search(seen, queries, known, residual, split="background" in self._ablate)
         guesses = {BUSIEST: self._busiest(search.references), _LONDON: LONDON}
         others: dict[str, Search] = {}
-        if "retrieval" in self._ablate:
-            modules = {_RAW: None, self.subject.name: residual, **beside}
-            if residual is None:
-                modules.pop(self.subject.name)
-            for name, module in modules.items():
-                same = module is residual
-                others[name] = search if same else self._search(seen, queries, known, module)
-        material = Material(search, guesses, others, self._thresholds)
+        if set(COMPARE_VECTORS) & set(self._ablate):
+            if not self.subject.tuned:
+                plain = residual is None
+                others[RAW] = search if plain else self._search(seen, queries, known, None)
+            if residual is not None or self.subject.tuned:
+                others[self.subject.name] = search
+            for one, theirs in beside:
+                asked = seen if one.shares else self._see(photos, one.subject)
+                others[one.name] = self._search(asked, queries, theirs, one.residual)
+        material = Material(search, guesses, others, self._connections, self._thresholds)
         made = [main_table, *(TABLES[name] for name in self._ablate)]
         tables = [scored(make(material), queries, self.settings) for make in made]
-        shares = list(self._shares(search)) if "references" in self._ablate else []
+        shares = list(set_shares(search, self.settings)) if "references" in self._ablate else []
         return EvaluatedSet(queries, search.references, tables, shares, guesses)
 
-    def _see(self, photos: PhotoSet) -> SeenSet:
-        return see(photos, self.subject, self._processes, self._watcher, workers=self._workers)
+    def _see(self, photos: PhotoSet, subject: Subject | None = None) -> SeenSet:
+        return see(
+            photos,
+            subject or self.subject,
+            self._processes,
+            self._watcher,
+            workers=self._workers,
+        )
 
     def _search(
         self,
@@ -273,24 +296,3 @@ class _Work:
             rng = np.random.default_rng(0)
             places = places[rng.choice(len(places), _PRIOR_PLACES, replace=False)]
         return most_frequent_place(places)
-
-    def _shares(self, search: Search) -> Iterator[SetShare]:
-        found, count = search.anywhere(), len(search.references)
-        answered = ~np.isnan(found.scores[:, 0])
-        groups = search.queries.groups
-        some = None if groups is None else [groups[row] for row in np.flatnonzero(answered)]
-        total = sum(map(len, search.references))
-        by_k = {k: found.shares(count, k)[answered] for k in SHARES_AT}
-        for number, one in enumerate(search.references):
-            rng = np.random.default_rng(self.settings.seed)
-            among = {
-                k: interval(
-                    values[:, number],
-                    rng=rng,
-                    groups=some,
-                    confidence=self.settings.confidence,
-                    resamples=self.settings.resamples,
-                )
-                for k, values in by_k.items()
-            }
-            yield SetShare(one.name, len(one) / total, among)

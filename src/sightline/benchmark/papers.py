@@ -7,7 +7,7 @@ Galopoulos, Papadopoulos and Kompatsiaris (2021).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sightline.benchmark.answers import Answers, or_representative
 from sightline.benchmark.neighbours import Neighbours, Search
@@ -49,12 +49,15 @@ class Material:
         search: Queries and references, by the model's own vectors for retrieval.
         guesses: Places that are always answered, by what they are called.
         others: The same queries and references by other vectors, by their name; for ``retrieval``.
+        connections: Of ``others``, those made by residual modules on the model's own features, and
+            whether each has its residual connection; for ``residual``.
         thresholds_km: In place of each table's own; None to leave them.
     """
 
     search: Search
     guesses: Mapping[str, LatLng]
     others: Mapping[str, Search]
+    connections: Mapping[str, bool] = field(default_factory=dict)
     thresholds_km: tuple[float, ...] | None = None
 
     @property

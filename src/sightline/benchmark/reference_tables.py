@@ -51,7 +51,29 @@ def retrieval_table(given: Material) -> AnswerSet:
     return AnswerSet(
         "retrieval",
         "Vectors for retrieval, nearest reference",
-        f"{VISLOC}, tables 2 and 3; {IM2GPS}, section 4.3",
+        f"{VISLOC}, table 2; {IM2GPS}, section 4.3",
+        rows,
+        given.columns(FIVE_KM),
+        rows[0].name,
+    )
+
+
+def residual_table(given: Material) -> AnswerSet:
+    """The nearest reference by residual modules with and without their residual connection."""
+    rows = [
+        Answers(
+            f"{name}, {'with' if skip else 'without'} residual",
+            "retrieval",
+            nearest(given.others[name].anywhere()),
+        )
+        for skip in (True, False)
+        for name, own in given.connections.items()
+        if own is skip
+    ]
+    return AnswerSet(
+        "residual",
+        "Residual connection, nearest reference",
+        f"{VISLOC}, table 3",
         rows,
         given.columns(FIVE_KM),
         rows[0].name,

@@ -18,11 +18,13 @@ from sightline.training.global_network import global_bundle
 from sightline.training.global_run import read_apart
 from sightline.training.photo_data import PhotoData
 from sightline.training.photo_recipe import PhotoRecipe
+from sightline.training.retrieval_recipe import RetrievalRecipe
 from sightline.training.run_folder import BUNDLE, RECIPE, RunFolder
 from sightline.training.tasks import open_recipe
 from sightline.training.watching import Watcher
 
-_KEPT = "features"
+KEPT = "features"
+"""The folder beside a model, where vectors of photos are kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +37,7 @@ class Subject:
         own: The run's data; None of a bundle alone.
         stored: A file that holds the pooled vectors of all of ``own``; None if there is none.
         kept: The folder where vectors of other photos are kept.
+        tuned: Whether its pooled vectors were trained for retrieval, and are no raw features.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class Subject:
     own: PhotoData | None
     stored: Path | None
     kept: Path
+    tuned: bool = False
 
     @property
     def name(self) -> str:
@@ -66,7 +70,7 @@ def open_subject(
     """
     if not (path / RECIPE).is_file():
         bundle = global_bundle(path)
-        kept = features or path.parent / f"{path.name}-{_KEPT}"
+        kept = features or path.parent / f"{path.name}-{KEPT}"
         return Subject(path, bundle, None, None, kept)
     recipe = open_recipe(path / RECIPE)
     if not isinstance(recipe, PhotoRecipe):
@@ -79,7 +83,9 @@ def open_subject(
     _, own = read_apart(recipe, data, path, watcher)
     known = RunFolder(path).about().get("data", {}).get("fingerprint")
     _require_same(known, own, path)
-    return Subject(path, bundle, own, _stored(recipe, own, path), features or path / _KEPT)
+    stored, kept = stored_vectors(recipe, own, path), features or path / KEPT
+    tuned = isinstance(recipe, RetrievalRecipe) and recipe.trained == "network"
+    return Subject(path, bundle, own, stored, kept, tuned)
 
 
 def open_bundle(path: Path) -> GlobalBundle:
@@ -110,8 +116,8 @@ def _require_same(known: object, own: PhotoData, path: Path) -> None:
         )
 
 
-def _stored(recipe: PhotoRecipe, own: PhotoData, folder: Path) -> Path | None:
-    """The file in which training kept the vectors of these very photos."""
+def stored_vectors(recipe: PhotoRecipe, own: PhotoData, folder: Path) -> Path | None:
+    """The file in which training kept the vectors of these very photos; None if there is none."""
     rows = np.concatenate(list(own.splits.values()))
     digest = hashlib.sha256(rows.tobytes()).hexdigest()
     path = Path(recipe.features) if recipe.features else folder / FEATURES

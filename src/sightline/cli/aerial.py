@@ -191,8 +191,10 @@ class AerialChoice:
     def _server_bounds(self) -> Any:
         """A server does not say where it has tiles; where they are wanted is enough."""
         from sightline.geo.region import parse_region
+        from sightline.imagery.aerial.tile_files import is_template
 
-        if self.within is None or "://" not in (self.aerial or ""):
+        address = self.aerial or ""
+        if self.within is None or "://" not in address or not is_template(address):
             return None
         return parse_region(self.within).bounds
 

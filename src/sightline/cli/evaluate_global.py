@@ -25,6 +25,7 @@ class Ablate(StrEnum):
     answer = "answer"
     background = "background"
     retrieval = "retrieval"
+    residual = "residual"
     references = "references"
     partitions = "partitions"
     all = "all"
@@ -89,8 +90,9 @@ def global_(
         typer.Option(
             "--beside",
             metavar="RUN|BUNDLE",
-            help="With --ablate retrieval: another run of task `retrieval` that started from the "
-            "same classifier, such as one with triplets; may be given several times.",
+            help="With --ablate retrieval: another run, such as one with triplets, whose network "
+            "may be its own; with --ablate residual: one without residual connection. May be given "
+            "several times.",
             show_default=False,
         ),
     ] = None,
@@ -153,7 +155,7 @@ def global_(
             sets=sets or (),
             references=references or (),
             atlas=atlas,
-            ablate=_wanted(ablate or (), atlas),
+            ablate=_wanted(ablate or (), atlas, model, beside or []),
             beside=beside or (),
             thresholds_km=radii,
             settings=settings,
@@ -178,13 +180,18 @@ def global_(
         save(found, document, save_to)
 
 
-def _wanted(names: list[Ablate] | tuple[()], atlas: Path | None) -> list[Ablation]:
+def _wanted(
+    names: list[Ablate] | tuple[()], atlas: Path | None, model: Path, beside: list[Path]
+) -> list[Ablation]:
     """The tables of ``all``: those that can be had."""
-    from sightline.benchmark import ABLATIONS, NEED_POOLED
+    from sightline.benchmark import ABLATIONS, NEED_POOLED, have_both_connections
 
     if Ablate.all not in names:
         return [name for name in ABLATIONS if name in {one.value for one in names}]
-    if atlas is None:
+    if atlas is not None:
+        note(f"An atlas keeps no pooled vectors: no tables {', '.join(NEED_POOLED)}.")
+        return [name for name in ABLATIONS if name not in NEED_POOLED]
+    if have_both_connections(model, beside):
         return list(ABLATIONS)
-    note(f"An atlas keeps no pooled vectors: no tables {' and '.join(NEED_POOLED)}.")
-    return [name for name in ABLATIONS if name not in NEED_POOLED]
+    note("No table residual: it takes a run without residual connection (--beside) beside one.")
+    return [name for name in ABLATIONS if name != "residual"]

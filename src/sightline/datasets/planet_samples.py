@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -193,10 +193,14 @@ class CollectionSamples:
         geography = GlobeGeography(planet.world.globe, planet.world.settlements)
         self._photographers = Photographers(planet.seed, geography, collection)
 
-    def samples(self, block: int) -> list[Sample]:
-        """The samples of the block with a number; pictures are made when they are asked for."""
+    def samples(self, block: int) -> Iterator[Sample]:
+        """The samples of the block with a number; pictures are made when they are asked for.
+
+        One after the other: the planet remembers fewer neighbourhoods than a block has, and a
+        picture that is made at once finds that of its own place.
+        """
         plans = self._photographers.photos(block * self.block, self.block)
-        return [self._sample(stand(self._planet, plan)) for plan in plans]
+        return (self._sample(stand(self._planet, plan)) for plan in plans)
 
     def _sample(self, taken: Taken) -> Sample:
         plan, key = taken.plan, f"{self._prefix}-{taken.plan.number:08d}"

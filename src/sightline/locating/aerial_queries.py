@@ -98,19 +98,26 @@ def prepare_aerial_query(
     return AerialQuery(photo.name, views, tuple(turns), bearing, notes)
 
 
+def checked_heading(heading: HeadingChoice) -> HeadingChoice:
+    """Return a heading from 0 to 360 degrees, or the word; raises UsageError if it is neither."""
+    if heading is None or heading == "unknown":
+        return heading
+    if not (isinstance(heading, int | float | np.number) and math.isfinite(heading)):
+        raise UsageError(
+            f"A heading must be degrees, or 'unknown'. Got {heading!r}.",
+            hint="0 is north, 90 is east.",
+        )
+    return float(heading) % _AROUND_DEGREES
+
+
 def _bearing(
     photo: Photo, encoder: CrossViewEncoder, heading: HeadingChoice
 ) -> tuple[float | None, tuple[str, ...]]:
+    heading = checked_heading(heading)
     if heading == "unknown":
         return None, ()
     if heading is not None:
-        number = isinstance(heading, int | float | np.number) and math.isfinite(heading)
-        if not number:
-            raise UsageError(
-                f"A heading must be degrees, or 'unknown'. Got {heading!r}.",
-                hint="0 is north, 90 is east.",
-            )
-        return float(heading) % _AROUND_DEGREES, ()
+        return heading, ()
     if encoder.heading == "unknown":
         return None, ()
     stated = photo.metadata.heading_degrees

@@ -34,6 +34,18 @@ class Beliefs:
     log_probabilities: NDArray[np.float32]
     points: Floats
 
+    def of(self, photos: Sequence[int]) -> Beliefs:
+        """Return what was seen in some of the photos, named by their ascending numbers."""
+        chosen = np.asarray(photos, np.intp)
+        views = np.isin(self.owner, chosen)
+        return Beliefs(
+            partition=self.partition,
+            vectors=self.vectors[views],
+            owner=np.searchsorted(chosen, self.owner[views]),
+            log_probabilities=self.log_probabilities[chosen],
+            points=self.points[chosen],
+        )
+
 
 def believe(queries: Sequence[Query], encoder: CellEncoder) -> Beliefs:
     """Encode and classify all views of all queries, each in one forward pass.

@@ -15,7 +15,12 @@ from sightline.geo.circle import Circle
 from sightline.geo.coordinates import LatLng
 from sightline.geo.distance import great_circle_m
 from sightline.imagery.photo import Photo
-from sightline.locating.aerial_queries import AerialQuery, HeadingChoice, prepare_aerial_query
+from sightline.locating.aerial_queries import (
+    AerialQuery,
+    HeadingChoice,
+    checked_heading,
+    prepare_aerial_query,
+)
 from sightline.locating.attempts import attempt_all
 from sightline.locating.estimate import Candidate, Estimate
 from sightline.locating.evidence import Floats, evidence_weights, require_number
@@ -105,7 +110,7 @@ class CrossViewLocator:
         self.encoder = encoder
         self.k = k
         self.region = region
-        self.heading = heading
+        self.heading = checked_heading(heading)
         self.as_declared = as_declared
         self.abstain_below = abstain_below
         self.refine = refine

@@ -21,11 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from sightline.errors import UsageError
 from sightline.geo.coordinates import EARTH_RADIUS_M, from_unit_vectors
 from sightline.locating.evidence import (
+    PAIRS_AT_ONCE,
     Floats,
     Placement,
     as_evidence,
     evidence_weights,
     in_chunks,
+    on_threads,
     require_number,
     squared_chords,
 )
@@ -38,6 +40,8 @@ STEP_M = 1e-3
 # Two Gaussians of one sigma have two modes only when more than 2 sigma apart, so a candidate this
 # near (in sigma) to a denser one climbs to the same mode.
 SAME_CLIMB = 0.75
+# Kernels farther away than this (in sigma) are less than rounding wherever a summit can be.
+FAR = 13.0
 # Rings around a candidate in which the density is bounded, one after another.
 RINGS = 4
 MAX_STEPS = 500
@@ -84,19 +88,30 @@ def density_mode(
             f"convention must be None or 'im2gps'. Got {convention!r}.",
             hint="Leave the convention out for the density on the sphere.",
         )
-    centres = evidence.unit_vectors()
-    points = np.full((len(weights), 2), np.nan)
-    for chunk in in_chunks(weights.shape[0], weights.shape[1]):
-        points[chunk] = _modes(
-            centres[chunk], weights[chunk], evidence.scores[chunk], sigma_m / EARTH_RADIUS_M
-        )
+    points = _modes(evidence.unit_vectors(), weights, evidence.scores, sigma_m / EARTH_RADIUS_M)
     return Placement(points, weights)
 
 
 def _modes(centres: Floats, weights: Floats, scores: Floats, sigma: float) -> Floats:
     """Return the modes (n, 2) of densities with centres (n, k, 3), weights (n, k), sigma in rad."""
-    query, match = np.nonzero(_starts(centres, weights, sigma))
-    summits, heights = _climb(centres, weights, query, centres[query, match], sigma)
+    starts = np.zeros(weights.shape, dtype=bool)
+
+    def choose(part: slice) -> None:
+        starts[part] = _starts(_distances(centres[part], sigma), weights[part])
+
+    on_threads(choose, list(in_chunks(*weights.shape)))
+    query, match = np.nonzero(starts)
+    summits, heights = np.empty((len(query), 3)), np.empty(len(query))
+
+    def climb(part: slice) -> None:
+        own, from_match = query[part], match[part]
+        summits[part], heights[part] = _climb(
+            centres, weights, own, centres[own, from_match], sigma
+        )
+
+    # Many queries climb together, as far as their kernels fit into the processor's cache.
+    together = max(1, PAIRS_AT_ONCE // weights.shape[1])
+    on_threads(climb, [slice(at, at + together) for at in range(0, len(query), together)])
     highest = np.zeros(len(centres))
     np.maximum.at(highest, query, heights)
     # Climbs to one summit agree to rounding; the better match speaks for it.
@@ -108,29 +123,50 @@ def _modes(centres: Floats, weights: Floats, scores: Floats, sigma: float) -> Fl
     return points
 
 
-def _starts(centres: Floats, weights: Floats, sigma: float) -> NDArray[np.bool_]:
+def _distances(centres: Floats, sigma: float) -> Floats:
+    """Return angles (n, k, k) between the matches of each query in sigma, inf beyond ``FAR``."""
+    squared = squared_chords(centres)
+    # An arc sine costs more than the rest, and of small kernels hardly any two touch.
+    half = FAR * sigma / 2.0
+    near = squared <= (np.inf if half >= np.pi / 2 else (2.0 * np.sin(half)) ** 2)
+    distances = np.full(squared.shape, np.inf)
+    distances[near] = _angles_of(squared[near]) / sigma
+    return distances
+
+
+def _starts(distances: Floats, weights: Floats) -> NDArray[np.bool_]:
     """Return bool (n, k): the matches to climb from.
 
     A match is left out when it weighs nothing, when no place nearer to it than to any other match
     can be denser than the densest match, or when a denser candidate stands beside it.
+
+    Args:
+        distances: (n, k, k) between the matches, in sigma.
+        weights: (n, k).
     """
-    angles = _angles_of(squared_chords(centres))
-    density = np.einsum("nij,nj->ni", np.exp(-0.5 * np.square(angles / sigma)), weights)
-    weighted = weights > 0
-    best = np.where(weighted, density, 0.0).max(axis=1, keepdims=True)
-    candidates = weighted
-    # One ring sorts out most of them cheaply where the matches lie apart.
+    density = np.einsum("nij,nj->ni", np.exp(-0.5 * np.square(distances)), weights)
+    # Of a query without matches nothing is a candidate, whatever the best is.
+    best = np.where(weights > 0, density, 0.0).max(axis=1)
+    best[best == 0.0] = 1.0
+    enough = best * (1.0 - 1e-9)
+    # Kernels nearer than 3 sigma to wherever the density may be that high count whole, for a start:
+    # an exponential for every pair would cost more than for those that are then left.
+    within = (_reach(best) + 3.0)[:, None, None]
+    around = np.einsum("nij,nj->ni", distances <= within, weights)
+    candidates = (weights > 0) & (around + np.exp(-4.5) >= enough[:, None])
     for rings in (1, RINGS):
         query, match = np.nonzero(candidates)
-        bound = _bound(angles[query, match] / sigma, weights[query], best[query, 0], rings)
-        candidates[query, match] = bound >= best[query, 0] * (1.0 - 1e-9)
+        bound = _bound(distances[query, match], weights[query], best[query], rings)
+        candidates[query, match] = bound >= enough[query]
     # In one spot the heaviest match speaks for all, so that ties end with the best one.
     rank = np.argsort(np.argsort(-weights, axis=1, kind="stable"), axis=1)
-    denser = (density[:, None, :] > density[:, :, None]) | (
-        (density[:, None, :] == density[:, :, None]) & (rank[:, None, :] < rank[:, :, None])
-    )
-    beside = denser & candidates[:, None, :] & (angles <= SAME_CLIMB * sigma)
-    return np.asarray(candidates & ~beside.any(axis=2))
+    query, match = np.nonzero(candidates)
+    here, own_rank = density[query, match][:, None], rank[query, match][:, None]
+    denser = (density[query] > here) | ((density[query] == here) & (rank[query] < own_rank))
+    beside = denser & candidates[query] & (distances[query, match] <= SAME_CLIMB)
+    starts: NDArray[np.bool_] = np.zeros(weights.shape, np.bool_)
+    starts[query, match] = ~beside.any(axis=1)
+    return starts
 
 
 def _bound(distances: Floats, weights: Floats, best: Floats, rings: int) -> Floats:
@@ -149,7 +185,7 @@ def _bound(distances: Floats, weights: Floats, best: Floats, rings: int) -> Floa
     Returns:
         (r,)
     """
-    reach = np.sqrt(-2.0 * np.log(np.minimum(best, 1.0)))
+    reach = _reach(best)
     bound = np.zeros(len(distances))
     for ring in range(rings):
         inner, outer = reach * (ring / rings), reach * ((ring + 1) / rings)
@@ -157,6 +193,11 @@ def _bound(distances: Floats, weights: Floats, best: Floats, rings: int) -> Floa
         kernels = np.exp(-0.5 * np.square(closest))
         np.maximum(bound, np.einsum("rk,rk->r", kernels, weights), out=bound)
     return bound
+
+
+def _reach(best: Floats) -> Floats:
+    """How far (in sigma) a place as dense as ``best`` can be from its nearest match, at most."""
+    return np.asarray(np.sqrt(-2.0 * np.log(np.minimum(best, 1.0))))
 
 
 def _angles_of(squared_chords: Floats) -> Floats:
@@ -204,15 +245,16 @@ def _ascent(place: Floats, centres: Floats, weights: Floats, sigma: float) -> tu
     """Return the densities (r,) at unit vectors (r, 3) and the steps uphill (r, 3), tangents."""
     east, north = _tangents(place)
     offset = centres - place[:, None]
-    angle = _angles_of(np.einsum("rkd,rkd->rk", offset, offset))
+    squared = np.einsum("rkd,rkd->rk", offset, offset)
+    angle = _angles_of(squared)
     kernel = weights * np.exp(-0.5 * np.square(angle / sigma))
     # Projected on the tangent plane an offset has length sin(theta): stretch it to theta. Towards
     # the antipode there is no direction; its kernel stays out of the step.
-    sine = np.sin(angle)
+    sine, cosine = np.sqrt(squared * np.maximum(1.0 - squared / 4.0, 0.0)), 1.0 - squared / 2.0
     stretch = np.divide(angle, sine, out=np.ones_like(angle), where=sine > 1e-12)
     tangent_x = stretch * np.einsum("rkd,rd->rk", offset, east)
     tangent_y = stretch * np.einsum("rkd,rd->rk", offset, north)
-    bend = stretch * np.cos(angle)
+    bend = stretch * cosine
     # (1 - theta cot theta) / theta² tends to 1/3.
     away = angle > 1e-4
     lost = np.divide(1.0 - bend, np.square(angle), out=np.full_like(angle, 1 / 3), where=away)

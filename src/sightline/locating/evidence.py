@@ -7,7 +7,9 @@ matches are padded with NaN in either array, anywhere in the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +21,9 @@ from sightline.geo.coordinates import as_coordinates, unit_vectors
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Pairs of matches held at once, so that memory does not grow with the number of queries.
-PAIRS_AT_ONCE = 1 << 19
+# Pairs of matches held at once, so that memory does not grow with the number of queries: a megabyte
+# an array, which stays in the processor's cache and in memory that the process has already.
+PAIRS_AT_ONCE = 1 << 17
 
 
 class Placement(NamedTuple):
@@ -127,6 +130,21 @@ def in_chunks(queries: int, matches: int) -> Iterator[slice]:
     step = max(1, PAIRS_AT_ONCE // (matches * matches))
     for start in range(0, queries, step):
         yield slice(start, start + step)
+
+
+def on_threads(work: Callable[[slice], None], parts: Sequence[slice]) -> None:
+    """Call ``work`` with every part, on as many threads as there are processors.
+
+    numpy lets other threads run while it computes. One part alone, as of a single photo, starts no
+    thread.
+    """
+    if len(parts) < 2:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
+        # Asked for, so that an error of a part is raised.
+        list(pool.map(work, parts))
 
 
 def squared_chords(vectors: Floats) -> Floats:

@@ -101,21 +101,6 @@ def apart(patches: Patches, distance_m: float) -> NDArray[np.intp]:
     return np.array(chosen, dtype=np.intp)
 
 
-def outline(centre: Floats, patch_m: float) -> Floats:
-    """The corners of a north-up square on the ground.
-
-    Args:
-        centre: Degrees (..., 2).
-        patch_m: Side in metres.
-
-    Returns:
-        Degrees (..., 4, 2): north-west, north-east, south-east, south-west.
-    """
-    corners = np.array([315.0, 45.0, 135.0, 225.0])
-    centres = np.asarray(centre, dtype=np.float64)[..., None, :]
-    return destination(centres, corners, patch_m * np.sqrt(0.5))
-
-
 def offsets_m(origin: Floats, places: Floats) -> Floats:
     """Places near an origin as metres east and north of it, (p, 2)."""
     distance, bearing = great_circle_m(origin, places), bearing_degrees(origin, places)

@@ -200,6 +200,10 @@ class _Search:
         groups: dict[tuple[int, ...], list[int]] = {}
         for photo, rows in enumerate(cells):
             groups.setdefault(tuple(sorted(rows[rows >= 0].tolist())), []).append(photo)
+        if len(groups) == 1:
+            # A single photo, or photos of one place, need no putting together.
+            (rows,) = groups
+            return self._found(np.array(rows), np.arange(len(cells)))
         parts, order = [_none(0, self.settings.k)], []
         for rows, photos in groups.items():
             parts.append(self._found(np.array(rows), np.array(photos)))

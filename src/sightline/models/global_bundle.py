@@ -62,6 +62,9 @@ class GlobalBundle:
         self._check_head()
         hidden = 0 if self.residual is None else self.residual.hidden.out_features
         self._require("residual_hidden", self.settings.residual_hidden, hidden)
+        # Its weights do not tell.
+        skip = self.residual is None or self.residual.residual
+        self._require("residual_skip", self.settings.residual_skip, skip)
         trunk = self.classifier.trunk
         self._require("backbone", self.settings.backbone, trunk.architecture)
         self._require("size", self.settings.size, tuple(trunk.input_size))

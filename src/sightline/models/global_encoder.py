@@ -238,14 +238,13 @@ class TorchGlobalEncoder:
 
     def describe(self) -> dict[str, Any]:
         """What an atlas records about its encoder; ``computes`` is None before the first use."""
-        hidden = self.settings.residual_hidden
         return {
             "name": self.name,
             "kind": "global",
             "fingerprint": self.fingerprint,
             "dimension": self.dimension,
             **self.settings.to_json(),
-            "retrieval": f"residual module of width {hidden}" if hidden else "pooled vector",
+            "retrieval": _words_of_vectors(self.settings),
             "classifier": {
                 "head": self.settings.head,
                 "fingerprint": self.classifier_fingerprint,
@@ -282,6 +281,13 @@ class TorchGlobalEncoder:
                 f"{self.name} encodes ground photos only. Got the view {view!r}.",
                 hint="Use a two-view model for aerial imagery.",
             )
+
+
+def _words_of_vectors(settings: GlobalSettings) -> str:
+    if not settings.residual_hidden:
+        return "pooled vector"
+    without = "" if settings.residual_skip else ", without its residual connection"
+    return f"residual module of width {settings.residual_hidden}{without}"
 
 
 def _checked_vectors(vectors: NDArray[np.float32]) -> Vectors:

@@ -31,7 +31,10 @@ def vector_fingerprint(network: GlobalNetwork, settings: GlobalSettings) -> str:
     # atlas of millions of photos must not be built anew for it. Whatever trains the backbone along
     # with the head changes the backbone's weights, and so this hash.
     state = network.state_dict()
-    return _digest(_FINGERPRINT_SCHEMA, settings, {"head"}, _without(state, _HEAD))
+    # Where the module has its residual connection, nothing is said of it: that is what all had
+    # before there was a choice, and their atlases stay valid.
+    unsaid = {"residual_skip"} if settings.residual_skip else set[str]()
+    return _digest(_FINGERPRINT_SCHEMA, settings, {"head", *unsaid}, _without(state, _HEAD))
 
 
 def classifier_fingerprint(network: GlobalNetwork, settings: GlobalSettings) -> str:
@@ -41,7 +44,8 @@ def classifier_fingerprint(network: GlobalNetwork, settings: GlobalSettings) -> 
         64 hexadecimal digits.
     """
     state = network.state_dict()
-    return _digest(_CLASSIFIER_SCHEMA, settings, {"residual_hidden"}, _without(state, _RESIDUAL))
+    of_vectors = {"residual_hidden", "residual_skip"}
+    return _digest(_CLASSIFIER_SCHEMA, settings, of_vectors, _without(state, _RESIDUAL))
 
 
 def _digest(

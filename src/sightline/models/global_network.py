@@ -19,8 +19,7 @@ class GlobalNetwork(nn.Module):
         residual: Refines the pooled vectors for retrieval; None to take them as they are.
 
     Raises:
-        BundleError: The module is for vectors of another length, or is the ablation without a
-            residual, which its weights would not tell.
+        BundleError: The module is for vectors of another length.
     """
 
     def __init__(
@@ -32,11 +31,6 @@ class GlobalNetwork(nn.Module):
                 f"The Residual Retrieval Module is for vectors of {residual.dimension} numbers, "
                 f"and the classifier's have {classifier.dimension}.",
                 hint="Use the module that was trained on this classifier's vectors.",
-            )
-        if residual is not None and not residual.residual:
-            raise BundleError(
-                "The Residual Retrieval Module of a bundle must add its input. Got one without.",
-                hint="Build it with residual=True; without is for measuring what that adds.",
             )
         self.classifier = classifier
         self.residual = residual

@@ -38,6 +38,8 @@ class GlobalSettings:
         preprocessing: From a photo to the backbone's input.
         residual_hidden: Width of a Residual Retrieval Module that refines the pooled vectors for
             retrieval (4,096 in its paper); 0 for none.
+        residual_skip: Whether that module adds its input, its residual connection; without is the
+            ablation of its paper's table 3.
 
     Raises:
         BundleError: A value cannot be.
@@ -51,6 +53,7 @@ class GlobalSettings:
     without: tuple[str, ...] = ()
     preprocessing: PhotoPreprocessing = field(default_factory=PhotoPreprocessing)
     residual_hidden: int = 0
+    residual_skip: bool = True
 
     def __post_init__(self) -> None:
         ok = isinstance(self.backbone, str) and bool(self.backbone)
@@ -71,6 +74,10 @@ class GlobalSettings:
         width = self.residual_hidden
         whole = isinstance(width, int) and not isinstance(width, bool) and width >= 0
         require("residual_hidden", "be a whole number of at least 0", width, ok=whole)
+        skip = self.residual_skip
+        require("residual_skip", "be true or false", skip, ok=isinstance(skip, bool))
+        rule = "be true where residual_hidden is 0: there is no module to leave it out of"
+        require("residual_skip", rule, skip, ok=skip or width > 0)
 
     @classmethod
     def of(cls, name: str, **changes: Any) -> Self:
@@ -161,7 +168,7 @@ class GlobalSettings:
                 self.backbone, self.size, model_args=self.model_args, without=self.without
             )
             dimension = trunk.channels
-        return ResidualRetrieval(dimension, self.residual_hidden)
+        return ResidualRetrieval(dimension, self.residual_hidden, residual=self.residual_skip)
 
     def to_json(self) -> dict[str, Any]:
         """A mapping of plain values that :meth:`from_json` reads back."""

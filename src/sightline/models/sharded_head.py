@@ -59,9 +59,14 @@ class ShardedCellHead(nn.Module):
             dtype=head.linear.weight.dtype,
         )
         with torch.no_grad():
-            self.linear.weight.copy_(head.linear.weight[self.first : last])
-            self.linear.bias.copy_(head.linear.bias[self.first : last])
+            self.linear.weight.copy_(head.linear.weight[self.rows])
+            self.linear.bias.copy_(head.linear.bias[self.rows])
         self.register_buffer("digest", head.digest.clone())
+
+    @property
+    def rows(self) -> slice:
+        """Which rows of the whole head's weights these are."""
+        return slice(self.first, self.first + self.classes)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return the logits of its own classes.

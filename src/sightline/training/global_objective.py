@@ -15,6 +15,7 @@ from sightline.losses import (
     mixture_log_density,
     sampled_cross_entropy,
 )
+from sightline.losses.cell_cross_entropy import everyones_share
 from sightline.losses.mixture import unit_vectors
 from sightline.models.cell_classifiers import CellClassifier
 from sightline.models.mixture_head import MixtureHead
@@ -71,7 +72,9 @@ class CellObjective(nn.Module):
             density = mixture_log_density(
                 outputs[0], self.log_concentrations, self.get_buffer("means"), x
             )
-            return -density.mean()
+            # Processes may have parts of different sizes: the mean is that of all their photos.
+            count = torch.tensor(len(density), device=density.device)
+            return -density.sum() / everyones_share(count)
         if sampled is not None:
             return sampled_cross_entropy(outputs[0], sampled).value
         found = self.loss(

@@ -37,6 +37,8 @@ class GlobalRecipe(PhotoRecipe):
         label_smoothing: Share of a label that all cells are given alike.
         distance_km: Temperature of distance-smoothed labels; 0: none.
         sampled_classes: Cells besides those of the batch that a step computes; 0: all.
+        sharded_head: Each process holds a slice of the head's cells, with its gradient and the
+            optimiser's averages, and the softmax is over all; alone a process holds all of them.
         sampler: ``shuffled``: every photo once in an epoch; ``cells``, ``photographers``: one photo
             of each.
     """
@@ -57,6 +59,7 @@ class GlobalRecipe(PhotoRecipe):
     label_smoothing: float = setting(0.0, at_least=0, below=1)
     distance_km: float = setting(0.0, at_least=0)
     sampled_classes: int = setting(0, at_least=0)
+    sharded_head: bool = False
     sampler: Literal["shuffled", "cells", "photographers"] = "shuffled"
 
     @property
@@ -110,6 +113,21 @@ class GlobalRecipe(PhotoRecipe):
                 self.sampled_classes > 0 and smoothed,
                 "sampled_classes cannot go with label_smoothing or distance_km",
                 "Most of the cells that such labels speak of are not there.",
+            ),
+            (
+                self.sharded_head and self.head != "single",
+                f"sharded_head cannot go with head = {self.head!r}",
+                "Only a head over one partition is cut into slices.",
+            ),
+            (
+                self.sharded_head and self.sampled_classes > 0,
+                "sharded_head cannot go with sampled_classes",
+                "A sharded softmax is over all cells: leave one of the two out.",
+            ),
+            (
+                self.sharded_head and self.precision == "float16",
+                "sharded_head cannot go with precision = 'float16'",
+                "One slice could overflow, and its process leave out a step: take bfloat16.",
             ),
             (
                 self.head == "mixture" and smoothed,

@@ -17,7 +17,6 @@ from sightline.training.checkpoint import load_exactly, read_checkpoint
 from sightline.training.computed_features import open_features
 from sightline.training.global_card import bundle_card, card_text
 from sightline.training.global_network import classifier_settings, read_start, start_classifier
-from sightline.training.global_objective import ClassifierOutputs
 from sightline.training.global_recipe import GlobalRecipe
 from sightline.training.global_scores import answered_places, evaluation_of
 from sightline.training.global_task import GlobalTask, cell_rows, photo_batches, words_of_cells
@@ -140,9 +139,12 @@ class GlobalJob:
 
     def finish(self, loop: Loop, manifest: Manifest) -> Outcome | None:
         """Take the best weights and test them once."""
-        recipe, data, outputs = self._recipe, self._data, self._task.model
-        load_exactly(outputs, read_checkpoint(loop.best).part("model"), "network")
-        classifier = cast("ClassifierOutputs", outputs).classifier.eval()
+        recipe, data, classifier = self._recipe, self._data, self.classifier
+        best = read_checkpoint(loop.best).part("model")
+        own = {name.removeprefix("classifier."): tensor for name, tensor in best.items()}
+        load_exactly(classifier, own, "network")
+        # A head that was trained in slices was never on the device as a whole.
+        classifier.to(self._processes.device).eval()
         test = None
         if "test" in data.splits:
             answers = self._task.answerer.ask(classifier, data.splits["test"])

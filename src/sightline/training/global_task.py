@@ -27,6 +27,11 @@ from sightline.training.photo_views import PhotoViews
 from sightline.training.pixels import PixelSource, VectorSource
 from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes
+from sightline.training.sharded_classifier import (
+    ShardedClassifier,
+    ShardedObjective,
+    ShardedOutputs,
+)
 from sightline.training.task import Outputs, Stage, TaskBatch, Validation
 from sightline.training.watching import Watcher
 
@@ -62,13 +67,7 @@ class GlobalTask:
         self.recipe, self.data, self.processes = recipe, data, processes
         self.partitions, self._watcher = tuple(partitions), watcher
         self._classifier = classifier
-        self.model: nn.Module = ClassifierOutputs(
-            classifier,
-            channels_last=recipe.channels_last,
-            frozen=recipe.trained != "network",
-            on_vectors=recipe.on_vectors,
-        )
-        self.loss_module: nn.Module = CellObjective(recipe, classifier, partitions)
+        self.model, self.loss_module = self._modules()
         self.answerer = Answerer(
             asked,
             batch_size=recipe.chunk_size or max(recipe.batch_size, _ASKED_AT_ONCE),
@@ -137,7 +136,10 @@ class GlobalTask:
 
     def validate(self, model: nn.Module) -> Validation:
         """Score on the validation split."""
-        classifier = cast("ClassifierOutputs", model).classifier
+        if isinstance(model, ShardedOutputs):
+            classifier = model.whole(self.partitions[0])
+        else:
+            classifier = cast("ClassifierOutputs", model).classifier
         answers = self.answerer.ask(classifier, self.data.splits["validation"])
         places = self.data.places("validation")
         return validation_of(answers, places, self.answering, self.recipe.select_km)
@@ -154,6 +156,20 @@ class GlobalTask:
         """Go on within the epoch of a checkpoint."""
         self._broken = set(state["broken"])
         self.begin_epoch(0, int(state["epoch"]))
+
+    def _modules(self) -> tuple[nn.Module, nn.Module]:
+        """Network and loss."""
+        recipe, classifier = self.recipe, self._classifier
+        how: dict[str, Any] = {
+            "channels_last": recipe.channels_last,
+            "frozen": recipe.trained != "network",
+            "on_vectors": recipe.on_vectors,
+        }
+        if not recipe.sharded_head:
+            network = ClassifierOutputs(classifier, **how)
+            return network, CellObjective(recipe, classifier, self.partitions)
+        part = ShardedClassifier(classifier, self.processes)
+        return ShardedOutputs(part, **how), ShardedObjective(recipe, part.head, self.partitions[0])
 
     def _batch(self, loaded: LoadedPhotos, number: int) -> TaskBatch:
         rows, pixels = loaded.rows, loaded.pixels

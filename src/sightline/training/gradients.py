@@ -54,7 +54,9 @@ def add_gradients(
     Returns:
         The loss, without graph.
     """
-    if not 0 < chunk_size < rows:
+    # Processes that have different numbers of rows must wait for each other in the same order: all
+    # of them cut their rows, or none.
+    if not chunk_size or (rows <= chunk_size and processes.count == 1):
         with _syncing(model, processes, now=sync):
             with precision.autocast():
                 outputs = model(*inputs)
@@ -71,7 +73,7 @@ def add_gradients(
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         with _syncing(model, processes, now=sync and last):
-            _set_random_state(seeds[number])
+            _set_random_state(seeds[number], inputs)
             with precision.autocast():
                 again = _full(model(*_cut(inputs, part)))
             surrogate = sum(
@@ -87,8 +89,10 @@ def add_gradients(
                 for parameter, gradient in zip(loss_parameters, at_parameters, strict=True):
                     if gradient is not None:
                         surrogate = surrogate + (parameter * gradient).sum()
-            precision.backward(surrogate)
-    _set_random_state(after)
+            # On a backbone that stays, outputs have no gradient to hand on.
+            if surrogate.requires_grad:
+                precision.backward(surrogate)
+    _set_random_state(after, inputs)
     return loss.detach()
 
 
@@ -152,12 +156,16 @@ def _statistics_held(model: nn.Module) -> Iterator[None]:
 
 def _random_state(inputs: Inputs) -> list[Tensor]:
     states = [torch.get_rng_state()]
-    devices = {one.device for one in inputs if one is not None and one.device.type == "cuda"}
-    states += [torch.cuda.get_rng_state(device) for device in devices]
+    states += [torch.cuda.get_rng_state(device) for device in _gpus(inputs)]
     return states
 
 
-def _set_random_state(states: list[Tensor]) -> None:
+def _set_random_state(states: list[Tensor], inputs: Inputs) -> None:
     torch.set_rng_state(states[0])
-    if len(states) > 1:  # pragma: no cover - needs a GPU
-        torch.cuda.set_rng_state(states[1])
+    # Of the inputs' own GPU, which need not be the current one.
+    for state, device in zip(states[1:], _gpus(inputs), strict=True):  # pragma: no cover
+        torch.cuda.set_rng_state(state, device)
+
+
+def _gpus(inputs: Inputs) -> list[torch.device]:
+    return list({one.device for one in inputs if one is not None and one.device.type == "cuda"})

@@ -166,9 +166,12 @@ class BatchLoader(Generic[L]):
         done = losses = 0
         while done < len(batches):
             self._order.batches = [rows.tolist() for rows in batches[done:]]
-            coming = self._begun()
+            coming: Iterator[L] | None = None
             while done < len(batches):
                 try:
+                    # To begin a pass asks the workers too, who may have died since the last one.
+                    if coming is None:
+                        coming = self._begun()
                     loaded = next(coming)
                 except (RuntimeError, OSError, EOFError) as error:
                     if not _is_loss(error):

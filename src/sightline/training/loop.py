@@ -22,8 +22,6 @@ from sightline.durable import make_folder, remove_leftovers
 from sightline.training.checkpoint import (
     Checkpoint,
     load_exactly,
-    load_optimiser,
-    optimiser_tensors,
     part_named,
     read_checkpoint,
     save_checkpoint,
@@ -33,7 +31,6 @@ from sightline.training.gradients import add_gradients
 from sightline.training.optimisation import (
     build_optimiser,
     clip,
-    gradient_norm,
     learning_rate,
     set_learning_rate,
     sharpest_nearby,
@@ -41,6 +38,15 @@ from sightline.training.optimisation import (
 from sightline.training.pace import Pace, Position
 from sightline.training.precision import MixedPrecision
 from sightline.training.processes import Processes
+from sightline.training.slices import (
+    load_whole,
+    load_whole_optimiser,
+    sliced_parameters,
+    slices_of,
+    whole_gradient_norm,
+    whole_optimiser_tensors,
+    whole_state,
+)
 from sightline.training.task import LoopSettings, Stage, Task, TaskBatch, Validation
 from sightline.training.watching import RunLog, Silent, Watcher
 from sightline.training.weight_average import WeightAverage
@@ -75,7 +81,8 @@ class Loop:
         self.position = Position()
         self.precision = MixedPrecision(settings.precision, self.processes.device)
         task.model.to(self.processes.device)
-        self.model = self.processes.wrap(task.model)
+        self._slices = sliced_parameters(task.model)
+        self.model = self.processes.wrap(task.model, apart=slices_of(task.model))
         self.average = (
             WeightAverage(task.model, settings.average_decay) if settings.average_decay else None
         )
@@ -156,7 +163,7 @@ class Loop:
         self.position = replace(self.position, stage=number, epoch=0, batch=0, stale=0)
         if number < len(self.task.stages):
             best = read_checkpoint(self.best)
-            load_exactly(self.task.model, best.part("model"), "network")
+            load_whole(self.task.model, best.part("model"), "network")
             if self.average is not None:
                 self.average.restart(self.task.model)
             self._begin_stage(number)
@@ -189,7 +196,7 @@ class Loop:
             if report is not None and log is not None:
                 log.step(report)
                 self.watcher.step(report)
-            if time.monotonic() - saved_at >= 60.0 * self.settings.checkpoint_minutes:
+            if self._due(saved_at):
                 self._save()
                 saved_at = time.monotonic()
         self.position = replace(
@@ -198,6 +205,12 @@ class Loop:
         self._agree()
         self._validate(stage, log)
         self._save()
+
+    def _due(self, saved_at: float) -> bool:
+        """Whether it is time for a checkpoint."""
+        due = time.monotonic() - saved_at >= 60.0 * self.settings.checkpoint_minutes
+        # Slices are gathered by all at the same step, and clocks differ.
+        return self.processes.agreed(word=due) if self._slices else due
 
     def _agree(self) -> None:
         """Give all processes one network: batch norms have seen other rows in each."""
@@ -242,7 +255,7 @@ class Loop:
                 share=share,
                 precision=self.precision,
                 processes=self.processes,
-                loss_parameters=parameters,
+                loss_parameters=[*parameters, *self._slices],
                 sync=number == len(group) - 1,
             )
             total = total + loss * share
@@ -251,7 +264,7 @@ class Loop:
         if not bool(torch.isfinite(total)):
             raise diverged("loss", float(total), step, self.last)
         self.precision.unscale(self.optimiser)
-        norm = gradient_norm(self.optimiser)
+        norm = whole_gradient_norm(self.optimiser, self.task.model)
         if not self.precision.scales and not bool(torch.isfinite(norm)):
             raise diverged("gradient's length", float(norm), step, self.last)
         return total, norm
@@ -285,19 +298,22 @@ class Loop:
             self.watcher.validation(stage.name, position.epoch, found, best=better)
 
     def _save_best(self, model: nn.Module, found: Validation) -> None:
+        weights = whole_state(model)
         if self.processes.first:
             state = {
                 "score": found.score,
                 "values": dict(found.values),
                 **asdict(self.position),
             }
-            save_checkpoint(self.best, Checkpoint(part_named("model", model.state_dict()), state))
+            save_checkpoint(self.best, Checkpoint(part_named("model", weights), state))
         self.processes.wait()
 
     def _save(self) -> None:
-        if not self.processes.first:
+        if not self.processes.first and not self._slices:
             return
         checkpoint = self._checkpoint()
+        if not self.processes.first:
+            return
         # A step may be too long although its gradient is finite: the good checkpoint stays.
         for name, tensor in checkpoint.tensors.items():
             if not name.startswith("optimiser/") and not bool(torch.isfinite(tensor).all()):
@@ -305,9 +321,9 @@ class Loop:
         save_checkpoint(self.last, checkpoint)
 
     def _checkpoint(self) -> Checkpoint:
-        steps, rest = optimiser_tensors(self.optimiser)
+        steps, rest = whole_optimiser_tensors(self.optimiser, self.task.model)
         tensors = {
-            **part_named("model", self.task.model.state_dict()),
+            **part_named("model", whole_state(self.task.model)),
             **part_named("loss", self.task.loss_module.state_dict()),
             **part_named("optimiser", steps),
             **part_named("task", self.task.tensors()),
@@ -319,7 +335,7 @@ class Loop:
             "task": self.task.state(),
         }
         if self.average is not None:
-            tensors |= part_named("average", self.average.state_dict())
+            tensors |= part_named("average", whole_state(self.average.model))
             state["average_steps"] = self.average.steps
         return Checkpoint(tensors, state)
 
@@ -327,14 +343,15 @@ class Loop:
         checkpoint = read_checkpoint(self.last)
         state = checkpoint.state
         self.position = Position(**state["position"])
-        load_exactly(self.task.model, checkpoint.part("model"), "network")
+        load_whole(self.task.model, checkpoint.part("model"), "network")
         # After the last stage there is nothing to begin; its loss is the one that was saved.
         self._begin_stage(min(self.position.stage, len(self.task.stages) - 1))
         load_exactly(self.task.loss_module, checkpoint.part("loss"), "loss")
-        load_optimiser(self.optimiser, checkpoint.part("optimiser"), state["optimiser"])
+        steps = checkpoint.part("optimiser")
+        load_whole_optimiser(self.optimiser, self.task.model, steps, state["optimiser"])
         self.precision.load_state_dict(state["scale"])
         if self.average is not None:
-            load_exactly(self.average.model, checkpoint.part("average"), "average")
+            load_whole(self.average.model, checkpoint.part("average"), "average")
             self.average.steps = int(state["average_steps"])
         self.task.load(checkpoint.part("task"), state["task"])
 

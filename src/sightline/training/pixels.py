@@ -129,7 +129,11 @@ class KeptOnDisk:
 
     def _map(self) -> None:
         count = len(self._decoder.paths)
-        self._pixels = _mapped(self._pixels_file, (count, 3, *self.size))
+        shape = count, 3, *self.size
+        if _kept(self._pixels_file, shape) is None:
+            # Marks of pixels that are gone would pass black images for decoded ones.
+            self._state_file.unlink(missing_ok=True)
+        self._pixels = _mapped(self._pixels_file, shape)
         self._state = _mapped(self._state_file, (count,))
 
     def fill(
@@ -197,19 +201,28 @@ def _take_room(file: Path) -> None:
 
 
 def _mapped(file: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The array of a file, made anew, of zeros, where there is none of the shape."""
     try:
-        if file.is_file():
-            found: Pixels = np.load(file, mmap_mode="r+", allow_pickle=False)
-            if found.shape == shape and found.dtype == np.uint8:
-                _take_room(file)
-                return found
-        made = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+        found = _kept(file, shape)
+        if found is None:
+            found = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
         _take_room(file)
     except OSError as error:
         if is_disk_full(error):
             file.unlink(missing_ok=True)
         raise output_error(file, error) from error
-    except ValueError as error:
-        file.unlink(missing_ok=True)
-        raise output_error(file, OSError(str(error))) from error
-    return made
+    return found
+
+
+def _kept(file: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """The array of a file; None if there is none, or another, or one that was cut short."""
+    if not file.is_file():
+        return None
+    size = file.stat().st_size
+    try:
+        found: np.memmap[Any, Any] = np.lib.format.open_memmap(file, mode="r+")
+    except ValueError:
+        return None
+    # Mapped to be written, a file that was cut short grows, by zeros.
+    whole = size >= found.offset + found.nbytes
+    return found if whole and found.shape == shape and found.dtype == np.uint8 else None

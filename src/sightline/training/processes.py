@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -39,10 +39,23 @@ class Processes:
         """Whether this is the one that writes and speaks."""
         return self.rank == 0
 
-    def wrap(self, module: nn.Module) -> nn.Module:
-        """The module, averaging gradients over all processes when it goes backward."""
+    def wrap(self, module: nn.Module, apart: Collection[str] = ()) -> nn.Module:
+        """The module, averaging gradients over all processes when it goes backward.
+
+        Args:
+            module: The same in every process, but for what stands apart.
+            apart: Names of parameters that are another in each process, and stay so.
+        """
         if self.count == 1:
             return module
+        if apart:
+            shared = [one for name, one in module.named_parameters() if name not in apart]
+            if not any(one.requires_grad for one in shared):
+                return module
+            # Torch has no public way to leave parameters out.
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]  # noqa: SLF001
+                module, list(apart)
+            )
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(module, device_ids=ids)
 
@@ -64,6 +77,12 @@ class Processes:
         if self.count > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, 0)
+
+    def agreed(self, *, word: bool) -> bool:
+        """The first one's word, which all go by."""
+        told = torch.tensor(word, device=self.device)
+        self.share_([told])
+        return bool(told)
 
     def wait(self) -> None:
         """Return when all have come here."""

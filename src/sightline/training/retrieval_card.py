@@ -20,7 +20,7 @@ def bundle_card(
     recipe: RetrievalRecipe, start: ModelCard, dataset: str, data: PhotoData
 ) -> ModelCard:
     """What stands in the bundle itself."""
-    what = "Its vectors were" if recipe.trained == "network" else "A module on its vectors was"
+    what = "Its vectors were" if recipe.trained == "network" else f"{_module(recipe)} was"
     more = f" {_HEAD}" if recipe.trained == "network" else ""
     return ModelCard(
         name=recipe.name,
@@ -41,7 +41,7 @@ def card_text(
         run: ``run.json``.
         test: ``test.json``, if there was a test split.
     """
-    what = "The whole network" if recipe.trained == "network" else "A Residual Retrieval Module"
+    what = "The whole network" if recipe.trained == "network" else _module(recipe)
     lines = [
         f"# {recipe.name}",
         "",
@@ -64,6 +64,11 @@ def card_text(
     else:
         lines += [*tested(test), "", _beside(run["test_of_start"], recipe.select_km)]
     return "\n".join([*lines, "", "## Use", "", INTENDED_USE, ""])
+
+
+def _module(recipe: RetrievalRecipe) -> str:
+    without = "" if recipe.residual_skip else " without its residual connection"
+    return f"A Residual Retrieval Module{without}"
 
 
 def _beside(before: Mapping[str, float | None], select_km: float) -> str:

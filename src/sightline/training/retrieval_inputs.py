@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.errors import TrainingDataError
+from sightline.training.faults import too_many_broken
 from sightline.training.features import Features
 from sightline.training.loading import BatchLoader, PhotoPixels
 from sightline.training.loop import step_seed
@@ -75,6 +76,7 @@ class PixelInputs:
     ) -> None:
         self._recipe, self._data, self._asked = recipe, data, asked
         self._processes, self._watcher = processes, watcher
+        self._broken: set[int] = set()
         self._views = PhotoViews(recipe, size)
         self._loader = BatchLoader(
             PhotoPixels(data.train, stored),
@@ -92,6 +94,7 @@ class PixelInputs:
             broken = np.asarray(loaded.broken.reshape(2, -1).any(axis=0), bool)
             kept = np.tile(~broken, 2)
             if broken.any():
+                self._require_few(loaded.rows[loaded.broken])
                 self._require_some(pairs, broken)
             numbers = self._data.train[loaded.rows[kept]]
             generator = torch.Generator(device)
@@ -111,6 +114,14 @@ class PixelInputs:
         """Pixels uint8 (n, 3, h, w) of photos by their numbers, and which could not be read."""
         pixels, broken = self._asked.take(photos)
         return torch.from_numpy(pixels), broken
+
+    def _require_few(self, rows: Rows) -> None:
+        """Count photos that cannot be used; too many are an error."""
+        self._broken |= set(rows.tolist())
+        count, allowed = len(self._data.train), self._recipe.bad_images
+        if len(self._broken) > allowed * count:
+            file = self._data.file_of(min(self._broken))
+            raise too_many_broken(len(self._broken), count, allowed, file, what="photos")
 
     def _require_some(self, pairs: Rows, broken: NDArray[np.bool_]) -> None:
         left = int((~broken).sum())

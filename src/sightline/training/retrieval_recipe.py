@@ -21,6 +21,8 @@ class RetrievalRecipe(PhotoRecipe):
         start: Bundle of a trained classifier, whose pooled vectors are refined.
         trained: A Residual Retrieval ``module`` on stored vectors, or the whole ``network``.
         hidden: Width of the module.
+        residual_skip: Whether the module adds its input, its residual connection; ``false`` is the
+            ablation of its paper's table 3.
         partition: Whose cells ``cell`` speaks of: a file, or a way to make one; empty: the finest
             of the bundle.
         positives: What a photo's positive is: another one of its ``cell``; one near its ``place``;
@@ -41,6 +43,7 @@ class RetrievalRecipe(PhotoRecipe):
     start: str = ""
     trained: Literal["module", "network"] = "module"
     hidden: int = setting(4_096, at_least=1)
+    residual_skip: bool = True
     partition: str = ""
     positives: Literal["cell", "place", "place-and-vector"] = "cell"
     positive_km: float = setting(1.0, above=0)
@@ -89,6 +92,11 @@ class RetrievalRecipe(PhotoRecipe):
                 self.memory == 1,
                 "memory must be 0, or 2 vectors and more",
                 "Pairs are kept.",
+            ),
+            (
+                self.trained == "network" and not self.residual_skip,
+                "residual_skip = false cannot go with trained = 'network'",
+                "There is no module whose residual connection could be left out.",
             ),
             (
                 self.trained == "module" and self.augments,

@@ -73,16 +73,18 @@ class RetrievalJob:
         self._recipe, self._processes = recipe, processes
         self._folder = Path()
         self._start = global_bundle(Path(recipe.start))
-        self._settings = replace(self._start.settings, residual_hidden=0)
+        self._settings = replace(self._start.settings, residual_hidden=0, residual_skip=True)
         classifier = self._start.classifier
         self._residual: ResidualRetrieval | None = None
         self._encode: nn.Module
         if recipe.trained == "module":
-            self._settings = replace(self._settings, residual_hidden=recipe.hidden)
+            self._settings = replace(
+                self._settings, residual_hidden=recipe.hidden, residual_skip=recipe.residual_skip
+            )
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(recipe.seed)
-                self._residual = ResidualRetrieval(classifier.dimension, recipe.hidden)
-            self._encode = self._residual
+                self._residual = self._settings.build_residual(classifier.dimension)
+            self._encode = cast("ResidualRetrieval", self._residual)
         else:
             self._encode = PooledVectors(classifier, channels_last=recipe.channels_last)
 

@@ -396,6 +396,22 @@ def test_what_is_refused_before_any_work(tmp_path: Path, ortho: Path) -> None:
     assert not told
 
 
+def test_a_build_that_found_nothing_ties_nobody_to_its_sides(tmp_path: Path) -> None:
+    """The error advises smaller patches, and they may be built in the same place."""
+    mask = np.full((300, 300), 255, np.uint8)
+    mask[140:160], mask[:, 140:160] = 0, 0
+    source = open_aerial(utm_raster(tmp_path / "gap.tif", size=300, mask=mask))
+    with pytest.raises(AtlasEmptyError, match="shows at least 90%"):
+        build_aerial_atlas(tmp_path / "atlas", source, TwoViews(), patch_m=120.0, stride_m=40.0)
+    other = open_aerial(utm_raster(tmp_path / "town.tif", size=300), name="gap")
+    report = build_aerial_atlas(tmp_path / "atlas", other, TwoViews(), **SIDES)
+    assert report.rows > 10
+    card = Store.open(tmp_path / "atlas").card
+    assert (card.patch_m, card.stride_m) == (30.0, 15.0)
+    assert card.aerial_sources["gap"]["location"] == str(tmp_path / "town.tif")
+    assert verify(tmp_path / "atlas").sound
+
+
 def test_what_does_not_belong_together(tmp_path: Path, ortho: Path) -> None:
     source, encoder, out = open_aerial(ortho), TwoViews(), tmp_path / "atlas"
     build_aerial_atlas(out, source, encoder, **SIDES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import subprocess
 import sys
@@ -28,8 +29,8 @@ from sightline.errors import (
     UsageError,
 )
 from sightline.imagery.aerial import AerialSource, open_aerial
+from sightline.imagery.aerial.raster import Window
 from sightline.imagery.aerial.raster_file import RasterFile
-from sightline.imagery.aerial.raster_source import Window
 
 from .rasters import (
     GEOD,
@@ -199,6 +200,65 @@ def test_impossible_ranges(tmp_path: Path, value_range: tuple[float, ...]) -> No
         open_aerial(utm_raster(tmp_path / "map.tif", size=32), value_range=value_range)
 
 
+@pytest.mark.parametrize("filling", [np.finfo(np.float32).min, np.finfo(np.float32).max, np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_filling_that_no_file_declares(tmp_path: Path, filling: float, dtype: type) -> None:
+    pixels = texture(200, 200).astype(dtype)
+    clean = open_aerial(utm_raster(tmp_path / "clean.tif", pixels=pixels))
+    pixels[:, :, :60] = filling if dtype is np.float32 else float(filling) * 1e260
+    source = open_aerial(utm_raster(tmp_path / "filled.tif", pixels=pixels))
+    assert source.options["value_range"] == pytest.approx(clean.options["value_range"], abs=20)
+    here = source.raster.to_latlng(np.array([[60.0, 100.0]]))[0]
+    for size_px in (10, 80):
+        patch = source.patch(here, 40.0, size_px)
+        assert patch.share_valid == pytest.approx(0.5, abs=0.1)
+        assert patch.pixels[patch.valid].std() > 10
+
+
+def test_bands_of_different_depths(tmp_path: Path) -> None:
+    grey = texture(100, 100, bands=1)
+    deep = texture(100, 100).astype(np.uint16) * 200
+    one = utm_raster(tmp_path / "grey.tif", pixels=grey)
+    other = utm_raster(tmp_path / "deep.tif", pixels=deep)
+    with rasterio.open(one) as file:
+        where = ", ".join(map(str, file.transform.to_gdal()))
+        crs = html.escape(file.crs.to_wkt())
+    bands = "".join(
+        f'<VRTRasterBand dataType="{kind}" band="{number}"><SimpleSource><SourceFilename>{path}'
+        f"</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
+        for number, (kind, path, band) in enumerate(
+            [("Byte", one, 1), *(("UInt16", other, n) for n in (1, 2, 3))], 1
+        )
+    )
+    both = tmp_path / "both.vrt"
+    both.write_text(
+        f'<VRTDataset rasterXSize="100" rasterYSize="100"><SRS>{crs}</SRS>'
+        f"<GeoTransform>{where}</GeoTransform>{bands}</VRTDataset>"
+    )
+    here = open_aerial(other).raster.to_latlng(np.array([[50.0, 50.0]]))[0]
+    for path, chosen in ((other, (1, 2, 3)), (one, (1,))):
+        expected = open_aerial(path).patch(here, 40.0, 80)
+        shifted = [band + (path == other) for band in chosen]
+        patch = open_aerial(both, bands=shifted).patch(here, 40.0, 80)
+        assert (patch.pixels == expected.pixels).all()
+    mixed = open_aerial(both, bands=(1, 2, 3))
+    assert mixed.options["value_range"][1] > 10_000
+    assert mixed.patch(here, 40.0, 80).valid.all()
+
+
+@pytest.mark.parametrize("bands", [("a", "b", "c"), (1, 2, 2.5), (0,), (True, None, 1)])
+def test_impossible_bands(tmp_path: Path, bands: tuple[object, ...]) -> None:
+    with pytest.raises(UsageError, match="bands must be one or three"):
+        open_aerial(utm_raster(tmp_path / "map.tif", size=32), bands=bands)
+
+
+def test_options_of_tiles_say_nothing_of_rasters(tmp_path: Path) -> None:
+    utm_raster(tmp_path / "map.tif", size=32)
+    for source in (tmp_path, tmp_path / "map.tif"):
+        with pytest.raises(UsageError, match="'zoom' is for tiles"):
+            open_aerial(source, zoom=18)
+
+
 def masked(tmp_path: Path, kind: str) -> tuple[Path, np.ndarray]:
     """A file whose west half is marked as not valid in one of the ways there are."""
     pixels = texture(100, 100)
@@ -334,6 +394,10 @@ def test_world_files_need_a_system(tmp_path: Path) -> None:
     here = middle_of(tmp_path / "twin.tif")
     assert np.array_equal(named.patch(here, 30, 60).pixels, twin.patch(here, 30, 60).pixels)
     assert open_aerial(tmp_path, crs="EPSG:32633").patch(here, 30, 60).valid.all()
+    assert len(open_aerial(tmp_path, crs="EPSG:32633").parts) == 2
+    (tmp_path / "map.png").rename(tmp_path / "MAP.PNG")
+    (tmp_path / "map.pgw").rename(tmp_path / "MAP.PGW")
+    assert len(open_aerial(tmp_path, crs="EPSG:32633").parts) == 2
 
 
 def with_points(path: Path, points: list[GroundControlPoint], crs: str | None) -> Path:
@@ -682,6 +746,22 @@ def test_threads_see_what_one_sees(tmp_path: Path) -> None:
     assert np.array_equal(source.patch(places[0], 40.0, 32).pixels, alone[0])
 
 
+def test_handles_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sightline.imagery.aerial import raster_file
+
+    monkeypatch.setattr(raster_file, "_MOST_IDLE", 2)
+    file = RasterFile(str(utm_raster(tmp_path / "map.tif", size=32)))
+    with file._borrowed() as one, file._borrowed() as two, file._borrowed() as three:
+        pass
+    assert [d.closed for d in (three, two, one)] == [False, False, True]
+    with file._borrowed() as lent:
+        file.close()
+        assert not lent.closed
+    assert lent.closed
+    assert two.closed
+    assert file.values((1,), Window(0, 0, 32, 32), 32, 32).any()
+
+
 def test_a_file_far_larger_than_memory(tmp_path: Path) -> None:
     """120 GB of pixels, of which only one tile was ever written."""
     path = tmp_path / "huge.tif"
@@ -714,10 +794,10 @@ def test_packages_that_are_not_installed(
 def test_a_projection_that_tears_a_patch_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sightline.imagery.aerial import raster_source
+    from sightline.imagery.aerial import canvas
 
     path = utm_raster(tmp_path / "map.tif", size=64)
-    monkeypatch.setattr(raster_source, "_MOST_CANVAS_PX", 10)
+    monkeypatch.setattr(canvas, "_MOST_CANVAS_PX", 10)
     with pytest.raises(AerialOutsideError, match="tears a patch apart"):
         open_aerial(path).patch(middle_of(path), 20.0, 40)
 
@@ -732,9 +812,27 @@ def test_a_system_that_is_not_of_the_earth(tmp_path: Path) -> None:
         'ENGCRS["site",EDATUM["site"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],'
         'LENGTHUNIT["metre",1]]'
     )
-    path = utm_raster(tmp_path / "map.tif", size=32)
+    pixels, where = texture(32, 32), from_origin(386_000.0, 6_173_000.0, 0.5, 0.5)
+    nameless = write_raster(tmp_path / "nameless.tif", pixels, None, where)
     with pytest.raises(AerialPlaceError, match="cannot be tied to WGS84"):
-        open_aerial(path, crs=local)
+        open_aerial(nameless, crs=local)
+    site = write_raster(tmp_path / "site.tif", pixels, local, where)
+    with pytest.raises(AerialPlaceError, match="cannot be tied to WGS84"):
+        open_aerial(site)
+    expected = open_aerial(utm_raster(tmp_path / "town.tif", pixels=pixels)).bounds
+    assert open_aerial(site, crs="EPSG:32633").bounds == expected
+
+
+def test_a_named_system_is_that_of_files_that_name_none(tmp_path: Path) -> None:
+    pixels, where = texture(32, 32), from_origin(386_000.0, 6_173_000.0, 0.5, 0.5)
+    town = utm_raster(tmp_path / "town.tif", pixels=pixels)
+    alone = open_aerial(town).bounds
+    write_raster(tmp_path / "nameless.tif", pixels, None, where)
+    both = open_aerial(tmp_path, crs="EPSG:32632")
+    assert sorted(part.bounds == alone for part in both.parts) == [False, True]
+    with pytest.raises(UsageError, match="names its coordinate reference system itself"):
+        open_aerial(town, crs="EPSG:32632")
+    assert open_aerial(town, crs="EPSG:32633").bounds == alone
 
 
 def test_a_file_on_a_server(tmp_path: Path) -> None:

@@ -67,6 +67,25 @@ def test_a_mosaic_is_the_raster_it_was_cut_from(tmp_path: Path) -> None:
     assert difference.max() < 40
 
 
+@pytest.mark.parametrize("size_px", [10, 12, 14, 16, 18])
+def test_shrinking_a_mosaic_leaves_no_gap_between_its_files(tmp_path: Path, size_px: int) -> None:
+    """A patch pixel is many pixels of files that end where no whole number of them does."""
+    pixels = texture(400, 400)
+    for number, (above, below) in enumerate([(0, 199), (199, 400)]):
+        where = from_origin(500_000.0, 6_173_000.0 - above * 0.5, 0.5, 0.5)
+        write_raster(tmp_path / "parts" / f"{number}.tif", pixels[:, above:below], CRS, where)
+    whole = write_raster(
+        tmp_path / "whole.tif", pixels, CRS, from_origin(500_000.0, 6_173_000.0, 0.5, 0.5)
+    )
+    one, other = open_aerial(whole), open_aerial(tmp_path / "parts")
+    here = one.raster.to_latlng(np.array([[200.0, 200.0]]))[0]
+    a, b = (s.patch(here, 180.0, size_px) for s in (one, other))
+    assert a.valid.all()
+    assert b.valid.all()
+    difference = np.abs(a.pixels.astype(int) - b.pixels).max(axis=2)
+    assert difference.max() < 20
+
+
 def test_one_range_for_all_files(tmp_path: Path) -> None:
     for number, base in enumerate((1000, 3000)):
         values = np.linspace(base, base + 1000, 100 * 100).reshape(1, 100, 100).astype(np.uint16)
@@ -151,6 +170,12 @@ def test_no_more_files_than_may_be_open(tmp_path: Path, monkeypatch: pytest.Monk
         here = part.raster.to_latlng(np.array([[50.0, 50.0]]))[0]
         assert source.patch(here, 20.0, 10).valid.all()
     assert sum(bool(p.raster.file._idle) for p in source.parts) <= 2
+
+
+def test_what_a_mac_leaves_beside_files_is_passed_over(tmp_path: Path) -> None:
+    flat(tmp_path / "a.tif", 0, 50)
+    (tmp_path / "._a.tif").write_bytes(b"\x00\x05\x16\x07" + bytes(60))
+    assert len(open_aerial(tmp_path).parts) == 1
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -5,7 +5,9 @@ import os
 import sqlite3
 import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,10 +22,11 @@ from sightline.errors import (
     UsageError,
 )
 from sightline.imagery.aerial import open_aerial
+from sightline.imagery.aerial.recognise import aerial_words
 from sightline.imagery.aerial.tile_pyramid import TileKey
 from sightline.imagery.aerial.tile_server import TileServer, default_cache
 
-from .rasters import bilinear_at, places_of
+from .rasters import bilinear_at, places_of, utm_raster
 from .tiles import (
     ACROSS,
     LEFT,
@@ -40,9 +43,19 @@ from .tiles import (
     write_pmtiles,
 )
 
+
+def tms_folder(root: Path, profile: str = "mercator") -> Path:
+    """As gdal2tiles leaves it."""
+    write_folder(root, tms=True)
+    said = f'<TileMap version="1.0.0"><TileSets profile="{profile}"></TileSets></TileMap>'
+    (root / "tilemapresource.xml").write_text(said)
+    return root
+
+
 FORMS: dict[str, Callable[[Path], str]] = {
     "folder": lambda path: str(write_folder(path / "tiles")),
     "template": lambda path: f"{write_folder(path / 'x')}/{{z}}/{{x}}/{{y}}.png",
+    "gdal2tiles": lambda path: str(tms_folder(path / "tiles")),
     "tms": lambda path: f"{write_folder(path / 'tms', tms=True)}/{{z}}/{{x}}/{{-y}}.png",
     "mbtiles": lambda path: str(write_mbtiles(path / "a.mbtiles", format="png")),
     "pmtiles": lambda path: str(write_pmtiles(path / "a.pmtiles")),
@@ -151,6 +164,68 @@ def test_zoom_levels(tmp_path: Path, form: str) -> None:
         open_aerial(location, zoom=30)
 
 
+def test_tiles_of_another_profile_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AerialUnreadableError, match="profile 'geodetic', not web Mercator"):
+        open_aerial(tms_folder(tmp_path / "tiles", "geodetic"))
+
+
+def test_a_folder_of_two_kinds_of_tiles_is_not_read_by_half(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    one = min((root / str(ZOOM)).rglob("*.png"))
+    one.rename(one.with_suffix(".jpg"))
+    with pytest.raises(AerialUnreadableError, match=r"end in \.jpg and \.png"):
+        open_aerial(root)
+    assert len(open_aerial(f"{root}/{{z}}/{{x}}/{{y}}.jpg").raster._store.tiles(ZOOM)) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "option", [{"bands": (3, 2, 1)}, {"value_range": (0, 50)}, {"crs": "EPSG:4326"}]
+)
+def test_options_of_rasters_say_nothing_of_tiles(
+    tmp_path: Path, form: str, option: dict[str, object]
+) -> None:
+    with pytest.raises(UsageError, match="is for rasters") as raised:
+        open_aerial(FORMS[form](tmp_path), **option)
+    assert str(*option) in raised.value.message
+
+
+def test_a_folder_that_holds_an_archive(tmp_path: Path) -> None:
+    write_mbtiles(tmp_path / "a.mbtiles")
+    with pytest.raises(AerialUnreadableError, match="no rasters") as raised:
+        open_aerial(tmp_path)
+    assert str(tmp_path / "a.mbtiles") in raised.value.hint
+
+
+def test_bounds_that_are_none(tmp_path: Path) -> None:
+    archive = write_pmtiles(tmp_path / "a.pmtiles")
+    for bounds in ((1, 2, 3), (1, 2, 3, "x"), 7):
+        with pytest.raises(UsageError, match="bounds must be south"):
+            open_aerial(archive, bounds=bounds)
+    with pytest.raises(UsageError, match="'bounds' is for tiles"):
+        open_aerial(utm_raster(tmp_path / "map.tif", size=32), bounds=(55, 13, 56, 14))
+
+
+@pytest.mark.parametrize("data", [None, "text", 7])
+def test_a_row_of_mbtiles_without_a_picture(tmp_path: Path, data: object) -> None:
+    path = write_mbtiles(tmp_path / "a.mbtiles")
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE tiles SET tile_data = ?", (data,))
+    with pytest.raises(AerialUnreadableError, match=f"Tile {ZOOM}/.* no PNG"):
+        open_aerial(path)
+
+
+def test_rows_of_mbtiles_that_name_no_tile(tmp_path: Path) -> None:
+    path = write_mbtiles(tmp_path / "a.mbtiles")
+    before = open_aerial(path).footprint.area_km2
+    with closing(sqlite3.connect(path)) as file, file:
+        odd = [(ZOOM, "x", 1), (ZOOM, None, 1), (ZOOM, 1, 0.5), (-3, 1, 1), ("y", 1, 1)]
+        file.executemany("INSERT INTO tiles VALUES (?, ?, ?, NULL)", odd)
+    source = open_aerial(path)
+    assert source.footprint.area_km2 == before
+    assert source.patch(middle(), 20.0, 16).valid.all()
+
+
 def test_a_level_between_that_is_missing(tmp_path: Path) -> None:
     import shutil
 
@@ -178,6 +253,18 @@ def test_a_damaged_tile(tmp_path: Path) -> None:
     one.write_bytes(last.read_bytes())
     with pytest.raises(AerialUnreadableError, match="no PNG"):
         open_aerial(root)
+
+
+def test_a_tile_that_says_it_has_more_pixels_than_memory(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "tiles")
+    for path in root.rglob("*.png"):
+        data = bytearray(path.read_bytes())
+        data[16:24] = struct.pack(">II", 30_000, 30_000)
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+        path.write_bytes(data)
+    with pytest.raises(AerialUnreadableError, match=r"no PNG.*900000000 pixels"):
+        open_aerial(root)
+    assert aerial_words(root) is None
 
 
 @pytest.mark.parametrize(("size", "said"), [((PX, PX * 2), "64 × 128"), ((32, 32), "32 pixels")])
@@ -540,6 +627,30 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
         store.read(TileKey(1, 0, 0))
     with pytest.raises(UsageError, match="http or https only"):
         TileServer("ftp://example.org/{z}/{x}/{y}.png", (0, 3))
+
+
+def test_a_server_that_refuses_every_tile_is_left_alone(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = TileServer(f"{server.address}/{{z}}/{{x}}/{{y}}.png", (0, ZOOM), cache=tmp_path)
+    (first, *others) = [TileKey(*key) for key in tiles()]
+    server.answers = [403] * 60
+    for _ in range(20):  # one bad tile may be asked for by many patches
+        with pytest.raises(AerialError, match="403"):
+            store.read(first)
+    for key in others[:15]:
+        with pytest.raises(AerialError, match="403"):
+            store.read(key)
+    count = len(server.asked)
+    with pytest.raises(AerialError, match="the last 16 could not be fetched either") as raised:
+        store.read(others[15])
+    assert "build again" in raised.value.hint
+    assert len(server.asked) == count
+    # After its rest it is asked again, and all is well with the first answer.
+    server.answers = []
+    monkeypatch.setattr(store, "_rests_until", 0.0)
+    assert store.read(others[15]) == tiles()[others[15]]
+    assert store.read(first) == tiles()[first]
 
 
 def test_a_cache_that_cannot_be_read(tmp_path: Path) -> None:

@@ -210,6 +210,11 @@ def _meets(footprint: Region, within: Region, stride_m: float) -> bool:
 def _joined(store: Store, source: AerialSource, patch_m: float, stride_m: float) -> Store:
     """Make sure that the atlas may hold these patches, and that its card names their source."""
     card = store.card
+    if not store.count:
+        # Nothing came of the builds before, perhaps because these sides were wrong.
+        card = dataclasses.replace(
+            card, patch_m=float(patch_m), stride_m=float(stride_m), aerial_sources={}
+        )
     if (card.patch_m, card.stride_m) != (patch_m, stride_m):
         raise AtlasError(
             f"The atlas {str(store.path)!r} has patches of {card.patch_m:g} m every "

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import AerialError, AerialUnreadableError, UsageError
+from sightline.imagery.aerial.raster import Window
 from sightline.imagery.aerial.raster_file import Facts, RasterFile
-from sightline.imagery.aerial.raster_source import Window
 
 ValueRange = tuple[float, float]
 
@@ -19,6 +19,8 @@ _COLOURS = ("red", "green", "blue")
 _MOST_GUESSED = 4
 _DARK, _BRIGHT = 2.0, 98.0
 _SAMPLE_PX = 1024
+# Also an average that holds a part of the filling.
+_FILLING = 1e30
 _SAMPLED_WINDOWS, _WINDOW_PX = 8, 64
 
 
@@ -58,7 +60,7 @@ def choose_bands(
 
 def _declared(declared: Sequence[int], count: int, path: str) -> tuple[int, ...]:
     bands = tuple(declared)
-    if len(bands) not in (1, 3) or not all(1 <= band <= count for band in bands):
+    if len(bands) not in (1, 3) or not all(band in range(1, count + 1) for band in bands):
         raise UsageError(
             f"bands must be one or three of the {count} bands of {path!r}, counted from 1. "
             f"Got {','.join(map(str, bands)) or 'none'}.",
@@ -72,10 +74,13 @@ def checked_range(value_range: Sequence[float] | None) -> ValueRange | None:
     """Return the values that become black and white; raises UsageError unless they ascend."""
     if value_range is None:
         return None
-    pair = tuple(float(v) for v in value_range)
+    try:
+        pair = tuple(float(v) for v in value_range)
+    except (TypeError, ValueError):  # no numbers
+        pair = ()
     if len(pair) != 2 or not all(map(math.isfinite, pair)) or not pair[0] < pair[1]:
         raise UsageError(
-            f"value_range must be two numbers, the darker first. Got {tuple(value_range)!r}.",
+            f"value_range must be two numbers, the darker first. Got {value_range!r}.",
             hint="Give the values that shall be black and white, such as (0, 3000).",
         )
     return pair[0], pair[1]
@@ -87,7 +92,7 @@ def measured_range(file: RasterFile, bands: tuple[int, ...]) -> ValueRange | Non
     Raises:
         AerialUnreadableError: The values are no real numbers, or none is valid.
     """
-    if np.dtype(file.facts.dtype) == np.uint8:
+    if file.facts.dtype_of(bands) == np.uint8:
         return None
     found = percentiles(file, bands)
     if found is None:
@@ -111,9 +116,10 @@ def percentiles(file: RasterFile, bands: tuple[int, ...]) -> ValueRange | None:
         AerialUnreadableError: The values are no real numbers.
     """
     facts = file.facts
-    if np.dtype(facts.dtype).kind not in "iuf":
+    dtype = facts.dtype_of(bands)
+    if dtype.kind not in "iuf":
         raise AerialUnreadableError(
-            f"The values of {file.path!r} are of the type {facts.dtype}, which is no picture.",
+            f"The values of {file.path!r} are of the type {dtype}, which is no picture.",
             hint="Convert it to 8 or 16 bits.",
             path=file.path,
         )
@@ -155,14 +161,26 @@ def _valid(
     file: RasterFile, bands: tuple[int, ...], window: Window, columns: int, rows: int
 ) -> NDArray[np.float64]:
     values = file.values(bands, window, columns, rows).astype(np.float64)
-    valid = np.isfinite(values)
+    valid = is_measured(values)
     if file.facts.masked:
         valid &= file.mask(window, columns, rows)
     return values[valid]
 
 
+def is_measured(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Say which values a sensor may have measured.
+
+    NaN and infinity are none, and neither is the lowest number of a type or the like, with which
+    many programs fill what they do not know, and which not all of them declare.
+    """
+    return np.asarray(np.abs(values) < _FILLING)
+
+
 def scaled(values: NDArray[Any], value_range: ValueRange) -> NDArray[np.float32]:
     """Return values as float32, black 0 and white 255; what is not finite becomes black."""
     dark, bright = value_range
+    if values.dtype.kind == "f":
+        # Before anything overflows.
+        values = np.clip(values, dark, bright)
     shades = (values.astype(np.float32) - np.float32(dark)) * np.float32(255.0 / (bright - dark))
     return np.asarray(np.clip(np.nan_to_num(shades, nan=0.0), 0.0, 255.0), np.float32)

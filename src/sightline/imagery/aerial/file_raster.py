@@ -12,19 +12,27 @@ from numpy.typing import NDArray
 from sightline.errors import AerialPlaceError
 from sightline.geo.coordinates import FloatArray
 from sightline.geo.region import MultiPolygon
-from sightline.imagery.aerial.bands import ValueRange, choose_bands, measured_range, scaled
+from sightline.imagery.aerial.bands import (
+    ValueRange,
+    choose_bands,
+    is_measured,
+    measured_range,
+    scaled,
+)
 from sightline.imagery.aerial.georeference import (
+    Affine,
     ControlPoints,
     Georeference,
     Projected,
     frame_outline,
     parse_crs,
 )
+from sightline.imagery.aerial.raster import Piece, Window
 from sightline.imagery.aerial.raster_file import Facts, RasterFile
-from sightline.imagery.aerial.raster_source import Piece, Window
 
 # The values of a palette cannot be averaged, only the colours they stand for.
 _MOST_PALETTE_PX = 1 << 24
+_PLAIN: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 class FileRaster:
@@ -35,7 +43,7 @@ class FileRaster:
         bands: Which bands are its colours; by default what the file says.
         value_range: Values that become black and white; by default measured, for other than
             8-bit values.
-        crs: Its reference system, where the file does not say.
+        crs: Its reference system, where the file names none, or none of the Earth.
 
     Raises:
         AerialPlaceError: It does not say where it lies.
@@ -96,8 +104,8 @@ class FileRaster:
         values = self.file.values(self.bands, window, columns, rows)
         valid = self.file.mask(window, columns, rows) if self.file.facts.masked else None
         if values.dtype.kind == "f":
-            finite = np.isfinite(values).all(axis=0)
-            valid = finite if valid is None else valid & finite
+            measured: NDArray[np.bool_] = np.all(is_measured(values), axis=0)
+            valid = measured if valid is None else valid & measured
         colours = values if self.value_range is None else scaled(values, self.value_range)
         return Piece(_colours_last(colours), None if valid is None or valid.all() else valid)
 
@@ -134,24 +142,10 @@ def _colours_last(values: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np
 
 def _georeference(facts: Facts, crs: str | None, path: str) -> Georeference:
     if facts.affine is not None:
-        named = crs or facts.crs
-        if named is None:
-            raise AerialPlaceError(
-                f"{path!r} has a transform and names no coordinate reference system.",
-                hint="Name it, such as --source-crs EPSG:32632.",
-                path=path,
-            )
-        return Projected(parse_crs(named, path), facts.affine, path)
+        return _projected(facts.crs, crs, facts.affine, path, "a transform")
     if facts.points:
-        named = crs or facts.points_crs
-        if named is None:
-            raise AerialPlaceError(
-                f"{path!r} has ground control points and names no coordinate reference system.",
-                hint="Name it, such as --source-crs EPSG:4326.",
-                path=path,
-            )
         points = np.array(facts.points, np.float64)
-        plain = Projected(parse_crs(named, path), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), path)
+        plain = _projected(facts.points_crs, crs, _PLAIN, path, "ground control points")
         return ControlPoints(points[:, :2], plain.to_latlng(points[:, 2:]), path)
     if facts.rational:
         raise AerialPlaceError(
@@ -165,3 +159,22 @@ def _georeference(facts: Facts, crs: str | None, path: str) -> Georeference:
         hint="Use a georeferenced file; photos belong to --photos.",
         path=path,
     )
+
+
+def _projected(
+    own: str | None, told: str | None, affine: Affine, path: str, what: str
+) -> Projected:
+    """By the system that the file names; by the one that was told where it names none of use."""
+    if own is not None:
+        try:
+            return Projected(parse_crs(own, path), affine, path)
+        except AerialPlaceError:
+            if told is None:
+                raise
+    if told is None:
+        raise AerialPlaceError(
+            f"{path!r} has {what} and names no coordinate reference system.",
+            hint="Name it, such as --source-crs EPSG:32632.",
+            path=path,
+        )
+    return Projected(parse_crs(told, path), affine, path)

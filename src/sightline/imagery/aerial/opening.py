@@ -12,15 +12,23 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from sightline.errors import AerialError, AerialNotFoundError, AerialUnreadableError
+from sightline.errors import AerialError, AerialNotFoundError, AerialUnreadableError, UsageError
 from sightline.geo.region import BoundingBox
-from sightline.imagery.aerial.bands import ValueRange, checked_range, no_valid_value, percentiles
+from sightline.imagery.aerial.bands import (
+    ValueRange,
+    checked_range,
+    choose_bands,
+    no_valid_value,
+    percentiles,
+)
 from sightline.imagery.aerial.file_raster import FileRaster
+from sightline.imagery.aerial.georeference import Projected, parse_crs
 from sightline.imagery.aerial.mosaic import Mosaic
 from sightline.imagery.aerial.opening_tiles import (
     open_mbtiles,
     open_pmtiles,
     open_server,
+    open_tile_folder,
     open_tiles,
 )
 from sightline.imagery.aerial.raster_file import RASTER_SUFFIXES, RasterFile
@@ -28,10 +36,11 @@ from sightline.imagery.aerial.raster_source import RasterSource
 from sightline.imagery.aerial.source import AerialSource
 from sightline.imagery.aerial.tile_files import TileFolder, is_template
 from sightline.imagery.aerial.tile_server import cache_of
-from sightline.imagery.aerial.wanted import Wanted, about
+from sightline.imagery.aerial.wanted import OF_RASTERS, OF_TILES, Wanted, about, checked_bounds
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _WORLD_SUFFIXES = (".wld", ".pgw", ".pngw", ".jgw", ".jpgw", ".jpegw")
+_ARCHIVES = (".mbtiles", ".pmtiles")
 _MOST_MEASURED = 16
 _OPENING_THREADS = 4
 
@@ -61,10 +70,12 @@ def open_aerial(
             file says, and the first three of four that say nothing.
         value_range: Values that become black and white; by default the 2nd and 98th percentile of
             the valid ones for other than 8-bit values, measured once.
-        crs: The reference system of files that do not name one, such as ``EPSG:32632``.
-        zoom: The finest zoom level to read; by default the finest that there is. A server must
-            be told.
-        bounds: South, west, north, east of what a server has; by default all of the map.
+        crs: The reference system of files that name none, or none of the Earth, such as
+            ``EPSG:32632``.
+        zoom: The finest zoom level of tiles to read; by default the finest that there is. A
+            server must be told.
+        bounds: South, west, north, east of what a server or a PMTiles file has; by default all
+            of the map, or what the file says.
         attribution: Whom to name; required for a server.
         licence: Under which licence the imagery may be used.
         allow_network: Whether anything may be fetched. Nothing is without it; tiles that a server
@@ -78,17 +89,16 @@ def open_aerial(
         AerialPlaceError: It does not say where on the Earth it lies.
         AerialOutsideError: It lacks the zoom level.
         AerialError: It is on the network, which was not allowed; or its bands are no colours.
-        UsageError: An option that cannot be used.
+        UsageError: An option that cannot be used, or says nothing of such a source.
         DependencyError: rasterio or pmtiles is not installed.
     """
     text = os.fspath(source)
-    box = bounds if bounds is None or isinstance(bounds, BoundingBox) else BoundingBox(*bounds)
     wanted = Wanted(
         bands=None if bands is None else tuple(bands),
         value_range=checked_range(value_range),
         crs=crs,
         zoom=zoom,
-        bounds=box,
+        bounds=checked_bounds(bounds),
         attribution=attribution,
         licence=licence,
         allow_network=allow_network,
@@ -98,6 +108,7 @@ def open_aerial(
     if urlsplit(text).scheme in ("http", "https"):
         return _remote(text, wanted)
     if is_template(text):
+        wanted.refuse((*OF_RASTERS, "bounds"), text)
         return open_tiles(TileFolder(os.path.abspath(text)), wanted)  # noqa: PTH100
     path = Path(text)
     if path.is_dir():
@@ -122,7 +133,23 @@ def open_aerial(
 
 
 def _file(path: str, wanted: Wanted) -> RasterSource:
-    return _source(RasterFile(path, allow_network=wanted.allow_network), wanted)
+    wanted.refuse(OF_TILES, path)
+    source = _source(RasterFile(path, allow_network=wanted.allow_network), wanted)
+    _refuse_another_system(source, wanted, path)
+    return source
+
+
+def _refuse_another_system(source: RasterSource, wanted: Wanted, path: str) -> None:
+    """Of many files some may name none; of one that does, the wish would come to nothing."""
+    georeference = source.raster.georeference if isinstance(source.raster, FileRaster) else None
+    if wanted.crs is None or not isinstance(georeference, Projected):
+        return
+    if not parse_crs(wanted.crs, path).equals(georeference.crs, ignore_axis_order=True):
+        raise UsageError(
+            f"{path!r} names its coordinate reference system itself, {georeference.crs.name!r}. "
+            f"Got {wanted.crs!r}.",
+            hint="Leave it out (--source-crs), or mend the file: gdal_edit -a_srs.",
+        )
 
 
 def _source(file: RasterFile, wanted: Wanted) -> RasterSource:
@@ -138,9 +165,17 @@ def _source(file: RasterFile, wanted: Wanted) -> RasterSource:
 def _folder(folder: Path, wanted: Wanted) -> AerialSource:
     tiles = TileFolder.of_folder(folder)
     if tiles is not None:
-        return open_tiles(tiles, wanted, str(folder))
+        return open_tile_folder(tiles, folder, wanted)
+    wanted.refuse(OF_TILES, str(folder))
     paths = sorted(str(p) for p in folder.rglob("*") if _is_raster(p))
     if not paths:
+        archive = next((p for p in sorted(folder.rglob("*")) if p.suffix in _ARCHIVES), None)
+        if archive is not None:
+            raise AerialUnreadableError(
+                f"The folder {str(folder)!r} holds no rasters and no tiles of their own.",
+                hint=f"Name the file that holds them: {str(archive)!r}.",
+                path=folder,
+            )
         raise AerialUnreadableError(
             f"The folder {str(folder)!r} holds no aerial imagery.",
             hint=f"It needs georeferenced rasters ({', '.join(sorted(RASTER_SUFFIXES))}) or tiles "
@@ -149,12 +184,12 @@ def _folder(folder: Path, wanted: Wanted) -> AerialSource:
         )
     with ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="sightline-aerial") as pool:
         files = list(pool.map(partial(_looked_at, wanted=wanted), paths))
-        deep = [file for file in files if file.facts.dtype != "uint8"]
+        deep = [file for file in files if _is_deep(file, wanted)]
         value_range = wanted.value_range or _shared_range(deep, wanted)
 
         def part(file: RasterFile) -> RasterSource:
             # Among deeper files, 8 bits are shades already, and the range is that of the others.
-            shades = file.facts.dtype == "uint8" and bool(deep)
+            shades = bool(deep) and not _is_deep(file, wanted)
             own = replace(wanted, value_range=None if shades else value_range, name=None)
             return _closed(_source(file, own))
 
@@ -172,6 +207,11 @@ def _looked_at(path: str, wanted: Wanted) -> RasterFile:
     file = RasterFile(path, allow_network=wanted.allow_network)
     file.close()
     return file
+
+
+def _is_deep(file: RasterFile, wanted: Wanted) -> bool:
+    bands, _ = choose_bands(file.facts, wanted.bands, file.path)
+    return file.facts.dtype_of(bands) != np.uint8
 
 
 def _closed(part: RasterSource) -> RasterSource:
@@ -198,11 +238,16 @@ def _shared_range(files: list[RasterFile], wanted: Wanted) -> ValueRange | None:
 
 
 def _is_raster(path: Path) -> bool:
+    if path.name.startswith("."):  # such as what a Mac leaves beside every file
+        return False
     suffix = path.suffix.lower()
     if suffix in RASTER_SUFFIXES:
         return path.is_file()
-    worlds = (path.with_suffix(w) for w in _WORLD_SUFFIXES)
-    return suffix in _PICTURE_SUFFIXES and any(w.is_file() for w in worlds)
+    if suffix not in _PICTURE_SUFFIXES:
+        return False
+    # As GDAL looks for them, in small letters and in large ones.
+    worlds = (path.with_suffix(w) for end in _WORLD_SUFFIXES for w in (end, end.upper()))
+    return any(w.is_file() for w in worlds)
 
 
 def _remote(address: str, wanted: Wanted) -> RasterSource:

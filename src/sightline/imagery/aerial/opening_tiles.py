@@ -10,26 +10,36 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from sightline.errors import AerialOutsideError, UsageError
+from sightline.errors import AerialOutsideError, AerialUnreadableError, UsageError
 from sightline.geo.planar import outline_of_spans
 from sightline.geo.region import BoundingBox, MultiPolygon
+from sightline.imagery.aerial.mbtiles_file import MBTiles
 from sightline.imagery.aerial.pmtiles_archive import PMTiles
 from sightline.imagery.aerial.raster_source import RasterSource
-from sightline.imagery.aerial.tile_files import MBTiles, TileFolder, Tiles, outline_of_tiles
+from sightline.imagery.aerial.tile_files import (
+    TileFolder,
+    Tiles,
+    outline_of_tiles,
+    tile_endings,
+    tms_profile,
+)
 from sightline.imagery.aerial.tile_pyramid import TileKey, TilePyramid, TileStore, decode_tile
 from sightline.imagery.aerial.tile_server import TileServer
-from sightline.imagery.aerial.wanted import Wanted, about
+from sightline.imagery.aerial.wanted import OF_RASTERS, Wanted, about
 
 _USUAL_PX = 256
+# As gdal2tiles writes it, and as the TMS specification (OSGeo, 1.0.0) has it.
+_MERCATOR = ("mercator", "global-mercator")
 
 
 def open_server(address: str, wanted: Wanted) -> RasterSource:
     """Open tiles behind an address: the network was allowed, or some of them are kept.
 
     Raises:
-        UsageError: No attribution or no zoom level was told.
+        UsageError: No attribution or no zoom level was told, or an option of rasters.
         AerialError: The server cannot be reached, or may not be asked.
     """
+    wanted.refuse(OF_RASTERS, urlsplit(address).netloc)
     if wanted.attribution is None:
         raise UsageError(
             f"Tiles of {urlsplit(address).netloc} need an attribution.",
@@ -48,6 +58,32 @@ def open_server(address: str, wanted: Wanted) -> RasterSource:
     box = wanted.bounds or BoundingBox(-85.0, -180.0, 85.0, 180.0)
     px = _width(store, _key_of(box, wanted.zoom))
     return _tiles(store, wanted, _outline_of_box(box, address), wanted.zoom, px)
+
+
+def open_tile_folder(store: TileFolder, folder: Path, wanted: Wanted) -> RasterSource:
+    """Open the tiles of a folder, all of it.
+
+    Raises:
+        AerialUnreadableError: Some end otherwise, or they are not in web Mercator.
+        AerialOutsideError: They lack the zoom level.
+    """
+    wanted.refuse((*OF_RASTERS, "bounds"), folder.name)
+    endings = tile_endings(folder)
+    if len(endings) > 1:
+        raise AerialUnreadableError(
+            f"The tiles of {str(folder)!r} end in {' and '.join(endings)}.",
+            hint="Make them alike, or say which to read, such as "
+            f"{folder}/{{z}}/{{x}}/{{y}}{endings[0]}.",
+            path=folder,
+        )
+    profile = tms_profile(folder)
+    if profile not in (None, *_MERCATOR):
+        raise AerialUnreadableError(
+            f"The tiles of {str(folder)!r} have the profile {profile!r}, not web Mercator.",
+            hint="Make them anew (gdal2tiles --profile=mercator), or use the raster they are of.",
+            path=folder,
+        )
+    return open_tiles(store, wanted, str(folder))
 
 
 def open_tiles(
@@ -81,6 +117,7 @@ def _holds(tiles: Tiles, wanted: Tiles) -> bool:
 
 def open_mbtiles(path: Path, wanted: Wanted) -> RasterSource:
     """Open an MBTiles file; raises AerialError."""
+    wanted.refuse((*OF_RASTERS, "bounds"), path.name)
     store = MBTiles(path)
     said = store.metadata.get("attribution")
     if wanted.attribution is None and said:
@@ -90,6 +127,7 @@ def open_mbtiles(path: Path, wanted: Wanted) -> RasterSource:
 
 def open_pmtiles(path: Path, wanted: Wanted) -> RasterSource:
     """Open a PMTiles archive; raises AerialError."""
+    wanted.refuse(OF_RASTERS, path.name)
     store = PMTiles(path)
     said = store.metadata.get("attribution")
     if wanted.attribution is None and said:

@@ -24,8 +24,8 @@ from sightline.errors import (
     DependencyError,
 )
 from sightline.imagery.aerial.georeference import Affine
+from sightline.imagery.aerial.raster import Window
 from sightline.imagery.aerial.raster_format import driver_of, is_remote, refuse_remote
-from sightline.imagery.aerial.raster_source import Window
 from sightline.imagery.aerial.revision import FileState, Revision, revision_of
 from sightline.imagery.quiet import decoder_warnings_silenced
 from sightline.version import __version__
@@ -37,6 +37,10 @@ USER_AGENT = f"sightline/{__version__}"
 """What servers are told."""
 
 
+# Each is an open file or more, and a mosaic has many files.
+_MOST_IDLE = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a file says of itself.
@@ -45,7 +49,7 @@ class Facts:
         width: Columns.
         height: Rows.
         count: Bands.
-        dtype: Of the values, by numpy's name.
+        dtypes: Of each band's values, by numpy's names.
         crs: Its coordinate reference system as WKT, or None.
         affine: Its transform, or None.
         points: Ground control points: column, row, x, y.
@@ -61,7 +65,7 @@ class Facts:
     width: int
     height: int
     count: int
-    dtype: str
+    dtypes: tuple[str, ...]
     crs: str | None
     affine: Affine | None
     points: tuple[tuple[float, float, float, float], ...]
@@ -72,6 +76,10 @@ class Facts:
     masked: bool
     overviews: bool
     files: tuple[str, ...]
+
+    def dtype_of(self, bands: tuple[int, ...]) -> np.dtype[Any]:
+        """Return the type that holds the values of all of some bands."""
+        return np.result_type(*(self.dtypes[band - 1] for band in bands))
 
 
 class RasterFile:
@@ -104,14 +112,17 @@ class RasterFile:
         self, bands: tuple[int, ...], window: Window, columns: int, rows: int
     ) -> NDArray[Any]:
         """Return (bands, rows, columns) of a window, averaged down over what is valid."""
+        how = {"window": _window(window), "resampling": _resampling(window, columns, rows)}
         with self._borrowed() as dataset:
-            values: NDArray[Any] = dataset.read(
-                list(bands),
-                window=_window(window),
-                out_shape=(len(bands), rows, columns),
-                resampling=_resampling(window, columns, rows),
+            if len({self.facts.dtypes[band - 1] for band in bands}) == 1:
+                values: NDArray[Any] = dataset.read(
+                    list(bands), out_shape=(len(bands), rows, columns), **how
+                )
+                return values
+            # Rasterio reads bands of different types one at a time only.
+            return np.stack(
+                [dataset.read(band, out_shape=(rows, columns), **how) for band in bands]
             )
-            return values
 
     def mask(self, window: Window, columns: int, rows: int) -> NDArray[np.bool_]:
         """Say which of (rows, columns) are valid for the most part."""
@@ -153,7 +164,8 @@ class RasterFile:
     def _borrowed(self) -> Iterator[Any]:
         rasterio = _rasterio()
         with self._lock:
-            dataset = self._idle.pop() if self._idle else None
+            idle = self._idle
+            dataset = idle.pop() if idle else None
         try:
             with _network(rasterio) if is_remote(self.path) else nullcontext():
                 if dataset is None:
@@ -169,7 +181,12 @@ class RasterFile:
         finally:
             if dataset is not None:
                 with self._lock:
-                    self._idle.append(dataset)
+                    # Closed meanwhile, or many threads met here once: it would stay open for ever.
+                    kept = idle is self._idle and len(idle) < _MOST_IDLE
+                    if kept:
+                        idle.append(dataset)
+                if not kept:
+                    dataset.close()
 
     def _opened(self, rasterio: Any) -> Any:
         with decoder_warnings_silenced():
@@ -250,7 +267,7 @@ def _facts(dataset: Any) -> Facts:
         width=dataset.width,
         height=dataset.height,
         count=dataset.count,
-        dtype=dataset.dtypes[0] if dataset.count else "none",
+        dtypes=tuple(dataset.dtypes),
         crs=dataset.crs.to_wkt() if dataset.crs else None,
         affine=None if identity else tuple(dataset.transform)[:6],
         points=tuple((p.col, p.row, p.x, p.y) for p in points),

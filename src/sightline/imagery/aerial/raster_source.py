@@ -6,83 +6,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from sightline.errors import AerialOutsideError
 from sightline.geo.coordinates import FloatArray
-from sightline.geo.region import BoundingBox, MultiPolygon, Region
+from sightline.geo.region import BoundingBox, Region
+from sightline.imagery.aerial.canvas import read_canvas
+from sightline.imagery.aerial.raster import Raster
 from sightline.imagery.aerial.sampling import PatchMap, averaged, bilinear
 from sightline.imagery.aerial.source import AerialPixels
 from sightline.imagery.aerial.tangent_plane import TangentPlane, checked_patch
 
-# A canvas for one patch stays below this, whatever the projection does to the patch.
-_MOST_CANVAS_PX = 1 << 26
-_MARGIN_PX = 2.0
 # At least so much finer than the patch its source is read: at 1, interpolation would blur it.
 _LEAST_FINER = 1.3
-
-
-class Window(NamedTuple):
-    """A part of a raster, in its whole pixels."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-
-class Piece(NamedTuple):
-    """What was read of a window.
-
-    Attributes:
-        colours: (h, w, 3), uint8, or float32 from 0 to 255.
-        valid: bool (h, w), or None where all is valid.
-    """
-
-    colours: NDArray[np.uint8] | NDArray[np.float32]
-    valid: NDArray[np.bool_] | None
-
-
-class Raster(Protocol):
-    """A grid of pixels on the Earth; safe to use from many threads."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        ...
-
-    @property
-    def middle(self) -> FloatArray:
-        """A place in the middle of the imagery ``(2,)``."""
-        ...
-
-    @property
-    def full_turn_px(self) -> float | None:
-        """Columns once around the Earth, for maps on which a meridian is a column."""
-        ...
-
-    @property
-    def outline(self) -> MultiPolygon:
-        """The frame, or the parts of it that hold imagery."""
-        ...
-
-    def to_pixels(self, latlng: FloatArray) -> FloatArray:
-        """Return column and row ``(n, 2)`` of places; not finite where the map shows none.
-
-        Whole numbers are the borders between pixels; (0, 0) is the outer corner of the first.
-        """
-        ...
-
-    def read(self, window: Window, columns: int, rows: int) -> Piece:
-        """Read a window that lies in the raster, averaged down to ``rows`` × ``columns``."""
-        ...
-
-    def close(self) -> None:
-        """Let go of open files."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +124,11 @@ class RasterSource(Described):
         per_metre = np.hypot(*_pixels_per_metre(self.raster, plane).T)
         ratio = np.nan_to_num(per_metre * metres_per_pixel, nan=1.0, posinf=1.0)
         step = np.maximum(1, np.floor(ratio / _LEAST_FINER)).astype(int)
-        canvas, corner = self._canvas(shown, step)
+        canvas = read_canvas(self.raster, shown, step, self.name, self.location)
         if canvas is None:
             return nothing(size_px, metres_per_pixel)
         fine_px = max(size_px, round(size_px * float((ratio / step).max())))
-        fine = bilinear(canvas, *where.at(fine_px, corner, step))
+        fine = bilinear(canvas.pixels, *where.at(fine_px, canvas.corner, step))
         return averaged(fine, size_px, metres_per_pixel)
 
     def close(self) -> None:
@@ -228,51 +166,6 @@ class RasterSource(Described):
             self.raster.full_turn_px is not None or (high[0] >= 0 and low[0] <= width)
         )
 
-    def _canvas(
-        self, shown: FloatArray, step: NDArray[np.int_]
-    ) -> tuple[NDArray[np.float32] | None, FloatArray]:
-        """Read what a patch shows, every ``step`` pixels of the raster made one.
-
-        Returns:
-            (h + 2, w + 2, 4) colours times validity, and validity, with an empty border, or None
-            where nothing is valid; and the raster's pixel of the corner inside that border.
-        """
-        width, height = self.raster.size
-        margin = _MARGIN_PX * step
-        first = np.floor((shown.min(axis=0) - margin) / step).astype(int)
-        last = np.ceil((shown.max(axis=0) + margin) / step).astype(int)
-        # Rows beyond the raster would hold nothing; columns may come back from the other side.
-        first[1], last[1] = max(first[1], 0), min(last[1], height // step[1])
-        turn = self.raster.full_turn_px
-        if turn is None:
-            first[0], last[0] = max(first[0], 0), min(last[0], width // step[0])
-        columns, rows = (int(n) for n in last - first)
-        corner = (first * step).astype(np.float64)
-        if columns <= 0 or rows <= 0:
-            return None, corner
-        if columns * rows > _MOST_CANVAS_PX:
-            raise AerialOutsideError(
-                f"The projection of {self.name!r} tears a patch apart here: it would take "
-                f"{columns} × {rows} pixels.",
-                hint="Ask for a smaller patch, or use imagery in another projection.",
-                path=self.location,
-            )
-        bordered = np.zeros((rows + 2, columns + 2, 4), np.float32)
-        canvas = bordered[1:-1, 1:-1]
-        across = int(step[0])
-        for begin in (0.0,) if turn is None else (-turn, 0.0, turn):
-            # Columns belong to the turn in which their middles lie: none is left out at the seam.
-            start = max(first[0], math.ceil(begin / across - 0.5))
-            stop = min(last[0], math.ceil((begin + width) / across - 0.5), start + width // across)
-            if start >= stop:
-                continue
-            wide = int(stop - start) * across
-            left = int(min(max(round(start * across - begin), 0), width - wide))
-            window = Window(left, int(first[1] * step[1]), wide, int(rows * step[1]))
-            piece = self.raster.read(window, int(stop - start), rows)
-            _paste(canvas[:, start - first[0] : stop - first[0]], piece)
-        return (bordered if canvas[..., 3].any() else None), corner
-
 
 def nothing(size_px: int, metres_per_pixel: float) -> AerialPixels:
     """Return a patch without imagery."""
@@ -280,13 +173,6 @@ def nothing(size_px: int, metres_per_pixel: float) -> AerialPixels:
     return AerialPixels(
         np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.bool_), metres_per_pixel
     )
-
-
-def _paste(canvas: NDArray[np.float32], piece: Piece) -> None:
-    canvas[..., :3] = piece.colours
-    canvas[..., 3] = 1.0
-    if piece.valid is not None:
-        canvas[~piece.valid] = 0.0
 
 
 def _pixels_per_metre(raster: Raster, plane: TangentPlane) -> FloatArray:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import struct
 from itertools import islice
 from pathlib import Path
 
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from sightline.imagery.aerial.tile_files import TileFolder, fill_template, is_template
 from sightline.imagery.aerial.tile_pyramid import TileKey
@@ -17,6 +19,7 @@ _ARCHIVES = (".mbtiles", ".pmtiles", ".vrt")
 _TIFF_SUFFIXES = (".tif", ".tiff")
 # ModelPixelScale, ModelTiepoint, ModelTransformation, GeoKeyDirectory (OGC 19-008r4, annex F).
 _GEO_TAGS = (33550, 33922, 34264, 34735)
+_TIFF_HEAD, _BIG = 16, b"\x2b"
 _LOOKED_AT = 1000
 
 
@@ -43,7 +46,8 @@ def _folder_words(folder: Path) -> str | None:
         tiles = TileFolder.of_folder(folder)
         if tiles is not None and _is_square(tiles):
             return "a folder of tiles"
-        files = islice((p for p in folder.rglob("*") if p.is_file()), _LOOKED_AT)
+        named = (p for p in folder.rglob("*") if not p.name.startswith(".") and p.is_file())
+        files = islice(named, _LOOKED_AT)
         pictures = [p for p in files if p.suffix.lower() in PHOTO_SUFFIXES | set(_ARCHIVES)]
     except OSError:
         return None
@@ -63,14 +67,18 @@ def _is_square(tiles: TileFolder) -> bool:
     try:
         with decoder_warnings_silenced(), Image.open(path) as image:
             return image.width == image.height
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False
 
 
 def _is_georeferenced(path: Path) -> bool:
+    # Pillow opens no TIFF of the size, depth and bands that aerial imagery often has.
     try:
-        with decoder_warnings_silenced(), Image.open(path, formats=("TIFF",)) as image:
-            tags = getattr(image, "tag_v2", {})
+        with decoder_warnings_silenced(), path.open("rb") as file:
+            head = file.read(_TIFF_HEAD)
+            tags = ImageFileDirectory_v2(head if head[2:3] == _BIG else head[:8])
+            file.seek(tags.next)
+            tags.load(file)
             return any(tag in tags for tag in _GEO_TAGS)
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, struct.error):
         return False

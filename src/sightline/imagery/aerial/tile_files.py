@@ -1,22 +1,17 @@
-"""Tiles on this machine: a folder z/x/y, a path with placeholders, or an MBTiles file."""
+"""Tiles in files of their own: a folder z/x/y, or a path with placeholders."""
 
 from __future__ import annotations
 
 import os
 import re
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from functools import cached_property
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from sightline.errors import AerialError, AerialUnreadableError
+from sightline.errors import AerialUnreadableError
 from sightline.geo.planar import outline_of_spans
 from sightline.geo.region import MultiPolygon
 from sightline.imagery.aerial.revision import FileState, Revision, revision_of
@@ -24,7 +19,10 @@ from sightline.imagery.aerial.tile_pyramid import TileKey
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _PLACEHOLDERS = re.compile(r"\{(z|x|y|-y)\}")
-_DEEPEST = 24
+DEEPEST = 24
+"""The finest zoom level that is looked at."""
+
+_TMS_NAME = "tilemapresource.xml"
 # As templates write it: 05 is a month, no column.
 _NUMBER = "0|[1-9][0-9]{0,8}"
 
@@ -86,13 +84,17 @@ class TileFolder:
 
     @classmethod
     def of_folder(cls, folder: Path) -> TileFolder | None:
-        """Return the tiles of a folder of folders of numbers, or None if it is none."""
+        """Return the tiles of a folder of folders of numbers, or None if it is none.
+
+        Those that end as the first; rows count from the south where :func:`tms_profile` says so.
+        """
         for z in _numbered(folder):
             for x in _numbered(z):
                 for y in _numbered(x, _SUFFIXES):
                     # Folders of years, months and days hold photos.
                     if _key({"z": int(z.name), "x": int(x.name), "y": int(y.stem)}) is not None:
-                        return cls(f"{folder}/{{z}}/{{x}}/{{y}}{y.suffix}")
+                        row = "y" if tms_profile(folder) is None else "-y"
+                        return cls(f"{folder}/{{z}}/{{x}}/{{{row}}}{y.suffix}")
         return None
 
     @property
@@ -120,6 +122,26 @@ class TileFolder:
 
     def close(self) -> None:
         """Do nothing: every tile is its own file."""
+
+
+def tms_profile(folder: Path) -> str | None:
+    """Return the profile that a folder of tiles by the TMS specification states, or None.
+
+    Such a folder, as gdal2tiles writes it unless it is told otherwise, counts rows from the south.
+    """
+    try:
+        text = (folder / _TMS_NAME).read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    stated = re.search(r"<TileSets\b[^>]*\bprofile\s*=\s*[\"']([^\"']*)", text)
+    return stated[1] if stated else ""
+
+
+def tile_endings(folder: Path) -> list[str]:
+    """Return how the names of a folder's tiles end, in the order of the alphabet."""
+    return sorted(
+        {y.suffix for z in _numbered(folder) for x in _numbered(z) for y in _numbered(x, _SUFFIXES)}
+    )
 
 
 def _numbered(folder: Path, endings: tuple[str, ...] = ("",)) -> list[Path]:
@@ -176,7 +198,7 @@ def _walk(
 def _key(values: dict[str, int]) -> TileKey | None:
     """The tile of a path's numbers, if there is such a tile."""
     z, x = values["z"], values["x"]
-    if z > _DEEPEST:
+    if z > DEEPEST:
         return None
     y = values["y"] if "y" in values else (1 << z) - 1 - values["-y"]
     return TileKey(z, x, y) if 0 <= x < 1 << z and 0 <= y < 1 << z else None
@@ -187,85 +209,3 @@ def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
         return entry.stat()
     except OSError:  # it was taken away meanwhile
         return None
-
-
-class MBTiles:
-    """An MBTiles file (specification 1.3): an SQLite table of tiles, rows counted from the south.
-
-    Args:
-        path: The file.
-
-    Raises:
-        AerialUnreadableError: No SQLite file, or one without tiles that are pictures.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.location = str(path)
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self.metadata = dict(self._rows("SELECT name, value FROM metadata", missing=()))
-        if str(self.metadata.get("format", "png")).lower() == "pbf":
-            raise AerialError(
-                f"{self.location!r} holds vector tiles, not imagery.",
-                hint="Use tiles of pictures (png, jpg, webp).",
-                path=path,
-            )
-
-    @cached_property
-    def zooms(self) -> tuple[int, int]:
-        """The coarsest and finest level that has a tile."""
-        query = "SELECT min(zoom_level), max(zoom_level) FROM tiles WHERE zoom_level <= ?"
-        ((low, high),) = self._rows(query, (_DEEPEST,))
-        if low is None:
-            raise AerialUnreadableError(
-                f"{self.location!r} holds no tile.", hint="Make it anew.", path=self.location
-            )
-        return int(low), int(high)
-
-    def tiles(self, zoom: int) -> Tiles:
-        """Return the tiles of a level ``(n, 2)``."""
-        query = "SELECT tile_column, tile_row FROM tiles WHERE zoom_level = ?"
-        found = np.array(list(self._rows(query, (zoom,))), np.int64).reshape(-1, 2)
-        found[:, 1] = (1 << zoom) - 1 - found[:, 1]
-        return found[((found >= 0) & (found < 1 << zoom)).all(axis=1)]
-
-    @property
-    def revision(self) -> tuple[int, int]:
-        """Size and time of the file."""
-        status = Path(self.location).stat()
-        return status.st_size, status.st_mtime_ns
-
-    def read(self, key: TileKey) -> bytes | None:
-        """Return a tile's file."""
-        query = (
-            "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?"
-        )
-        rows = list(self._rows(query, (key.z, key.x, (1 << key.z) - 1 - key.y)))
-        return bytes(rows[0][0]) if rows else None
-
-    def close(self) -> None:
-        """Close the file; the next read opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _rows(
-        self, query: str, values: Iterable[object] = (), *, missing: Any = None
-    ) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                if self._connection is None:
-                    # Read-only: a file on a shared disk shall not grow a journal.
-                    uri = f"{Path(self.location).resolve().as_uri()}?mode=ro"
-                    self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-                with closing(self._connection.execute(query, tuple(values))) as cursor:
-                    return cursor.fetchall()
-        except sqlite3.Error as cause:
-            if missing is not None and "no such table" in str(cause):
-                return list(missing)
-            raise AerialUnreadableError(
-                f"{self.location!r} cannot be read as MBTiles: {cause}.",
-                hint="It may be damaged or something else; get it anew.",
-                path=self.location,
-            ) from cause

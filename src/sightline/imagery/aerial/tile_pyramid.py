@@ -15,8 +15,7 @@ from PIL import Image
 from sightline.errors import AerialOutsideError, AerialUnreadableError
 from sightline.geo.coordinates import FloatArray
 from sightline.geo.region import MultiPolygon
-from sightline.imagery.aerial.raster_source import Piece, Window
-from sightline.imagery.limits import Limits
+from sightline.imagery.aerial.raster import Piece, Window
 from sightline.imagery.quiet import decoder_warnings_silenced
 
 # The latitude at which the map is square (OpenStreetMap wiki, Slippy map tilenames).
@@ -179,23 +178,27 @@ def decode_tile(data: bytes, key: TileKey, location: str) -> Tile:
         AerialUnreadableError: It is damaged, not square, or no picture; it names the tile.
     """
     what = f"Tile {key.z}/{key.x}/{key.y} of {location!r}"
+    pixels = None
     try:
         with decoder_warnings_silenced(), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             width, height = image.size
-            if width != height or width > _LARGEST_TILE_PX:
-                raise AerialUnreadableError(
-                    f"{what} has {width} × {height} pixels.",
-                    hint=f"Tiles are square, at most {_LARGEST_TILE_PX} pixels wide.",
-                    path=location,
-                )
-            Limits(min_side=1).check_size(width, height, what)
-            return np.asarray(image.convert("RGBA"))
-    except (OSError, ValueError, SyntaxError) as cause:
+            if width == height <= _LARGEST_TILE_PX:
+                pixels = np.asarray(image.convert("RGBA"))
+    except Exception as cause:  # decoders of hostile bytes raise errors of every kind
+        reason = " ".join(str(cause).split())[:200] or type(cause).__name__
         raise AerialUnreadableError(
-            f"{what} is no PNG, JPEG or WebP picture, or a damaged one ({len(data)} bytes).",
+            f"{what} ({len(data)} bytes) is no PNG, JPEG or WebP picture that can be read: "
+            f"{reason}.",
             hint="Get the tile anew, or remove it: a missing tile is left out.",
             path=location,
         ) from cause
+    if pixels is None:
+        raise AerialUnreadableError(
+            f"{what} has {width} × {height} pixels.",
+            hint=f"Tiles are square, at most {_LARGEST_TILE_PX} pixels wide.",
+            path=location,
+        )
+    return pixels
 
 
 def _averaged(

@@ -26,6 +26,10 @@ _TURNS = 61
 _TRIES = 4
 _TIMEOUT_S = 30.0
 _LONGEST_WAIT_S = 60.0
+# So many different tiles in a row that could not be fetched, and the server is left alone for a
+# while: a build that lost its network would wait seconds for each of thousands.
+_MOST_FAILED = 16
+_REST_S = 300.0
 _LARGEST_BYTES = 16 << 20
 _NONE_THERE = (204, 404, 410)
 _MAGICS = (b"\x89PNG", b"\xff\xd8\xff")
@@ -69,6 +73,8 @@ class TileServer:
         self._allow_network = allow_network
         self._first_wait_s = first_wait_s
         self._connections = threading.Semaphore(_CONNECTIONS)
+        self._failed: set[str] = set()
+        self._rests_until = 0.0
         self._turns = [threading.Lock() for _ in range(_TURNS)]
 
     @property
@@ -108,7 +114,21 @@ class TileServer:
                 path=address,
             )
         with self._connections:
-            return self._tried(address)
+            if len(self._failed) >= _MOST_FAILED and time.monotonic() < self._rests_until:
+                raise AerialError(
+                    f"The tile {address} was not asked for: the last {len(self._failed)} could "
+                    "not be fetched either.",
+                    hint="See whether the server answers; build again in some minutes to go on.",
+                    path=address,
+                )
+            try:
+                data = self._tried(address)
+            except AerialError:
+                self._failed.add(address)
+                self._rests_until = time.monotonic() + _REST_S
+                raise
+            self._failed.clear()
+            return data
 
     def _tried(self, address: str) -> bytes:
         wait_s = self._first_wait_s

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sightline.errors import UsageError
 from sightline.geo.region import BoundingBox
 from sightline.imagery.aerial.bands import ValueRange
 from sightline.imagery.aerial.raster_source import About
 from sightline.imagery.aerial.tile_files import is_template
+
+OF_RASTERS, OF_TILES = ("bands", "value_range", "crs"), ("zoom", "bounds")
+"""Options that say nothing of the other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,30 @@ class Wanted:
     allow_network: bool
     cache: Path | None
     name: str | None
+
+    def refuse(self, options: Sequence[str], what: str) -> None:
+        """Raise a UsageError if one of them was given, which say nothing of such a source."""
+        for option in options:
+            if getattr(self, option) is not None:
+                kind = "rasters" if option in OF_RASTERS else "tiles"
+                raise UsageError(
+                    f"The option {option!r} is for {kind}, and {what!r} is read without it.",
+                    hint="Leave it out.",
+                )
+
+
+def checked_bounds(bounds: Sequence[float] | BoundingBox | None) -> BoundingBox | None:
+    """Return a box; raises UsageError unless it is one or four numbers, RegionError if none."""
+    if bounds is None or isinstance(bounds, BoundingBox):
+        return bounds
+    try:
+        south, west, north, east = map(float, bounds)
+    except (TypeError, ValueError) as cause:
+        raise UsageError(
+            f"bounds must be south, west, north and east. Got {bounds!r}.",
+            hint="Give degrees, such as (55.69, 13.17, 55.71, 13.21).",
+        ) from cause
+    return BoundingBox(south, west, north, east)
 
 
 def about(

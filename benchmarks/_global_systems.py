@@ -1,0 +1,124 @@
+"""What is trained for the planet-scale evidence: one small backbone, one budget.
+
+Cells, widths and rates are sized for four thousand photos. What the papers say beyond that holds:
+heads on PlaNet's backbone, HC's cells coarser than PlaNet's, a module on stored vectors with one
+pair of each cell in an epoch, triplets with the published margins and mining, R fine-tuned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sightline.training import GlobalRecipe, RetrievalRecipe
+
+BEST = "the best classifier"
+"""In place of a system's name: that of :data:`STARTS` which validation finds best."""
+
+STARTS = ("PlaNet", "L", "M")
+"""The classifiers that are trained whole, over the finest cells."""
+
+EPOCHS = 28
+"""Of a classifier."""
+
+_PHOTOS = {
+    "validation_split": "val",
+    "test_split": "",
+    "weight_decay": 0.05,
+    "select_km": 750.0,
+}
+# No mirrors: which side people drive on tells countries apart.
+_PIXELS = {"crop_area": 0.75, "colour_jitter": 0.15, "precision": "bfloat16"}
+_NETWORK = {**_PIXELS, "size": (80, 80), "learning_rate": 2e-3, "average_decay": 0.99}
+_MODULE = {"hidden": 1024, "memory": 1024, "temperature": 0.05, "learning_rate": 3e-4}
+_RANKING = {
+    **_PIXELS,
+    "trained": "network",
+    "positives": "place-and-vector",
+    "positive_km": 25.0,
+    "negative_km": 200.0,
+    "loss": "triplet",
+    "margin": 0.1,
+    "mining": "hardest",
+    "memory": 0,
+    "learning_rate": 2e-4,
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """What is trained and compared.
+
+    Args:
+        kind: Of its recipe.
+        values: Of the recipe.
+        share: Of the epochs that a classifier is trained for.
+        on: The system whose bundle it starts from, or :data:`BEST`; empty for random weights.
+    """
+
+    kind: type[GlobalRecipe | RetrievalRecipe]
+    values: Mapping[str, Any]
+    share: float = 1.0
+    on: str = ""
+
+    def recipe(
+        self, name: str, seed: int, epochs: int, start: str
+    ) -> GlobalRecipe | RetrievalRecipe:
+        """The whole of it.
+
+        Args:
+            name: Of the system.
+            seed: Of weights, order and augmentation.
+            epochs: Of a classifier.
+            start: The bundle that it starts from.
+        """
+        own = max(1, round(epochs * self.share))
+        lengths = {
+            "epochs": own,
+            "warmup_epochs": own / 12,
+            "validate_every_epochs": max(1, own // 6),
+        }
+        return self.kind(
+            **{**_PHOTOS, **lengths, "name": name, "seed": seed, "start": start, **self.values}
+        )
+
+
+def systems(train: int) -> dict[str, System]:
+    """All systems by name, as the papers have them; L2 is L with coarse cells.
+
+    Args:
+        train: About how many photos there are to train on: cells hold equally many of them.
+    """
+
+    def cells(count: int) -> int:
+        # Of very few photos, still so many that partitions differ.
+        return max(1 + count // 8, round(count * train / 4000))
+
+    def classifier(head: str, method: str, *counts: int, **values: Any) -> Mapping[str, Any]:
+        partitions = tuple(f"{method}:cells={cells(one)}" for one in counts)
+        return {**_NETWORK, "head": head, "partitions": partitions, **values}
+
+    def head(name: str, *counts: int) -> System:
+        values = classifier(name, "s2", *counts, trained="head")
+        return System(GlobalRecipe, values, share=1 / 3, on="PlaNet")
+
+    def module(**values: Any) -> System:
+        # PlaNet's cells, whichever classifier it stands on.
+        own = {**_MODULE, "partition": f"s2:cells={cells(256)}", **values}
+        own["batch_size"] = min(64, cells(256) // 4)
+        # 200 epochs, as published.
+        return System(RetrievalRecipe, own, share=200 / EPOCHS, on=BEST)
+
+    return {
+        "PlaNet": System(GlobalRecipe, classifier("single", "s2", 256)),
+        "HC": head("hierarchical", 26, 56, 100),
+        "MvMF": head("mixture", 256),
+        "L": System(GlobalRecipe, classifier("single", "boxes", 256)),
+        "L2": System(GlobalRecipe, classifier("single", "boxes", 32)),
+        "M": System(GlobalRecipe, classifier("multi", "boxes", 8, 32, 96, 256)),
+        "RRM": module(),
+        "RRM, triplet": module(loss="triplet", margin=0.01, mining="semi-hard"),
+        "RRM, no residual": module(residual_skip=False),
+        "R": System(RetrievalRecipe, _RANKING, share=1 / 4, on=BEST),
+    }

@@ -1,0 +1,171 @@
+"""Train the systems of the planet-scale evidence, several at once, and ask each about the tests."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.pool import Pool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from _global_answers import Asked, Scores, answered
+from _global_claims import RAW
+from _global_joined import ABOUT, WITH_RRM, join, read_about
+from _global_photos import PhotoSets
+from _global_systems import BEST, STARTS, systems
+from _record import commit
+from sightline.datasets import Manifest
+from sightline.training import GlobalRecipe, RetrievalRecipe, read_recipe, train
+from sightline.training.global_network import classifier_settings
+from sightline.training.photo_data import read_photos
+from sightline.training.photo_pixels import open_photo_pixels
+from sightline.training.processes import Processes
+from sightline.training.run_folder import BUNDLE, RECIPE
+from sightline.training.watching import Silent
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run.
+
+    Args:
+        system: Its name.
+        recipe: All of it.
+        folder: Of the run.
+    """
+
+    system: str
+    recipe: GlobalRecipe | RetrievalRecipe
+    folder: Path
+
+
+class Trials:
+    """All runs of one budget on one set of photos.
+
+    Args:
+        photos: Trained on and asked about.
+        folder: Of the runs and of pixels.
+        train: About how many photos there are to train on.
+        epochs: Of a classifier.
+        seeds: How many.
+        pool: Processes, each with a run at a time.
+    """
+
+    def __init__(
+        self, photos: PhotoSets, folder: Path, pool: Pool, *, train: int, epochs: int, seeds: int
+    ) -> None:
+        self._photos, self._folder, self._pool = photos, folder, pool
+        self._systems = systems(train)
+        self._epochs, self._seeds = epochs, range(seeds)
+
+    def decode(self) -> None:
+        """Decode all photos, before processes share them."""
+        recipe = self._systems["PlaNet"].recipe("PlaNet", 0, self._epochs, "")
+        assert isinstance(recipe, GlobalRecipe)
+        data = read_photos(Manifest.open(self._photos.own), recipe)
+        open_photo_pixels(
+            recipe,
+            recipe.size,
+            classifier_settings(recipe).preprocessing,
+            data,
+            self._folder / "pixels",
+            Processes(),
+            Silent(),
+            shown=data.train,
+        )
+
+    def best(self) -> str:
+        """That of the starts which validation finds best, on average over seeds."""
+        reached: dict[str, list[float]] = {name: [] for name in STARTS}
+        for one in self._train(STARTS):
+            reached[one.system].append(read_about(one.folder)["validation"])
+        return max(STARTS, key=lambda name: float(np.mean(reached[name])))
+
+    def heads_on(self, best: str) -> list[str]:
+        """The classifiers that are heads on the backbone of another."""
+        return [name for name, one in self._systems.items() if one.on == best]
+
+    def scores(
+        self, names: Sequence[str], asked: Asked, key: str, best: str
+    ) -> dict[str, list[Scores]]:
+        """Train systems and ask them about the test photos, or read what they left.
+
+        Args:
+            names: Of the systems; :data:`RAW` is the best classifier itself, and what ends with
+                :data:`WITH_RRM` is a classifier joined with RRM.
+            asked: By what.
+            key: Of these answers among others of a run.
+            best: What :data:`BEST` is, where a system starts from it.
+        """
+        parts = [best if name == RAW else name.removesuffix(WITH_RRM) for name in names]
+        # Those that start from others come after them.
+        for later in (False, True):
+            self._train([n for n in parts if bool(self._systems[n].on) == later], best)
+        models = [
+            self._model(name, part, seed, best)
+            for seed in self._seeds
+            for name, part in zip(names, parts, strict=True)
+        ]
+        found = self._all(answered, [(one, self._photos, asked, key) for one in models])
+        return {name: found[number :: len(names)] for number, name in enumerate(names)}
+
+    def _model(self, name: str, part: str, seed: int, best: str) -> Path:
+        """The folder of what is asked."""
+        own = self._trial(part, seed, best).folder
+        if not name.endswith(WITH_RRM):
+            return own
+        joined = own.with_name(f"{own.name}-with-RRM")
+        join(own, self._trial("RRM", seed, best).folder, joined)
+        return joined
+
+    def _train(self, names: Sequence[str], best: str = "") -> list[Trial]:
+        trials = [self._trial(name, seed, best) for seed in self._seeds for name in names]
+        self._all(_trained, [(one, self._photos, self._folder / "pixels") for one in trials])
+        return trials
+
+    def _trial(self, name: str, seed: int, best: str) -> Trial:
+        system = self._systems[name]
+        on = best if system.on == BEST else system.on
+        bundle = str(self._run(on, seed) / BUNDLE) if on else ""
+        label = f"{name} on {on}" if system.on == BEST else name
+        recipe = system.recipe(name, seed, self._epochs, bundle)
+        return Trial(name, recipe, self._run(label, seed))
+
+    def _run(self, label: str, seed: int) -> Path:
+        return self._folder / f"{label}-{seed}".replace(", ", "-").replace(" ", "-")
+
+    def _all(self, work: Any, jobs: Sequence[Any]) -> list[Any]:
+        begun, found = time.perf_counter(), []
+        for job, one in zip(jobs, self._pool.imap(work, jobs, chunksize=1), strict=True):
+            found.append(one)
+            spent = time.perf_counter() - begun
+            folder = job[0].folder if isinstance(job[0], Trial) else job[0]
+            print(f"{len(found)}/{len(jobs)} {spent:.0f} s {folder.name}", flush=True)
+        return found
+
+
+def _trained(job: tuple[Trial, PhotoSets, Path]) -> None:
+    trial, photos, pixels = job
+    torch.set_num_threads(1)
+    recipe, begun = trial.folder / RECIPE, (trial.folder / RECIPE).is_file()
+    if begun and read_recipe(type(trial.recipe), recipe) != trial.recipe:
+        raise RuntimeError(f"{trial.folder} was made of another recipe: give another --out.")
+    if (trial.folder / ABOUT).is_file():
+        return
+    cpu = time.process_time()
+    run = train(
+        trial.recipe, trial.folder, data=photos.own, device="cpu", resume=begun, pixels=pixels
+    )
+    about = {
+        "commit": commit(),
+        **{key: run[key] for key in ("parameters", "dimension", "steps")},
+        "cells": [one["cells"] for one in run["partitions"]],
+        "validation": run["best"]["score"],
+        "train_cpu_s": round(time.process_time() - cpu, 1),
+    }
+    (trial.folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")

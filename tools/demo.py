@@ -1,9 +1,9 @@
 """The main job, from above and from the ground; every step is a printed ``sightline`` command.
 
-First photos of the synthetic planet are located on aerial imagery, and photos from all over it
-among other photos of it (:mod:`demo_world`), with the models that come with Sightline: they need no
-data and no network. Then an atlas is built from real photos, and photos held out of it are located,
-where there are some. ``make demo`` runs it.
+First photos of the synthetic planet are located on aerial imagery, with the model that comes with
+Sightline: it needs no data and no network. Where a classifier of the planet comes along too, photos
+from all over it are located among others of it (:mod:`demo_world`). Then an atlas is built from
+real photos, and photos held out of it are located, where there are some. ``make demo`` runs it.
 """
 
 from __future__ import annotations

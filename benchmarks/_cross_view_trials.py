@@ -25,14 +25,14 @@ from sightline.models.bundle import read_bundle
 from sightline.models.complexity import measure_complexity
 from sightline.models.cross_view_bundle import CrossViewBundle
 from sightline.training import CrossViewRecipe, train
-from sightline.training.cross_view_scores import Retrieval, retrieve
-from sightline.training.embedding import Embedder
-from sightline.training.pair_data import PairData, read_pairs
-from sightline.training.pixels import KeptOnDisk
-from sightline.training.precision import MixedPrecision
-from sightline.training.processes import Processes
+from sightline.training.cross_view.embedding import Embedder
+from sightline.training.cross_view.pair_data import PairData, read_pairs
+from sightline.training.cross_view.scores import Retrieval, retrieve
+from sightline.training.cross_view.views import Views
+from sightline.training.data.pixels import KeptOnDisk
+from sightline.training.loops.precision import MixedPrecision
+from sightline.training.loops.processes import Processes
 from sightline.training.run_folder import BUNDLE
-from sightline.training.views import Views
 
 METRICS = ("recall@1", "recall@5", "recall@10", "recall@1%", "pssr")
 _SCORES, _ABOUT = "scores.npz", "scores.json"

@@ -12,7 +12,7 @@ from typing import Any
 
 from sightline.models.bundle import save_bundle
 from sightline.models.global_bundle import GlobalBundle
-from sightline.training.global_network import global_bundle
+from sightline.training.cells.network import global_bundle
 from sightline.training.run_folder import BUNDLE
 
 ABOUT = "about.json"

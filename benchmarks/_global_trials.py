@@ -21,12 +21,12 @@ from _global_systems import BEST, STARTS, systems
 from _record import commit
 from sightline.datasets import Manifest
 from sightline.training import GlobalRecipe, RetrievalRecipe, read_recipe, train
-from sightline.training.global_network import classifier_settings
-from sightline.training.photo_data import read_photos
-from sightline.training.photo_pixels import open_photo_pixels
-from sightline.training.processes import Processes
+from sightline.training.cells.network import classifier_settings
+from sightline.training.loops.processes import Processes
+from sightline.training.loops.watching import Silent
+from sightline.training.photos.photo_data import read_photos
+from sightline.training.photos.pixels import open_photo_pixels
 from sightline.training.run_folder import BUNDLE, RECIPE
-from sightline.training.watching import Silent
 
 
 @dataclass(frozen=True)

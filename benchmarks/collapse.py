@@ -35,8 +35,8 @@ from sightline.planet import RENDER_VERSION, WORLD_VERSION
 from sightline.report.figures import write_figures
 from sightline.report.figures.embedding_map import embedding_map_figure
 from sightline.training import CrossViewRecipe, find_recipe, read_recipe
-from sightline.training.cross_view_run import build, network_settings
-from sightline.training.views import Views
+from sightline.training.cross_view.run import build, network_settings
+from sightline.training.cross_view.views import Views
 
 RUNS = Path("runs/cross-view-evidence")
 GALLERY = "seen-centred"

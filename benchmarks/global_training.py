@@ -32,16 +32,16 @@ from _record import record
 from sightline.losses import MemoryRows
 from sightline.models.residual_retrieval import ResidualRetrieval
 from sightline.training import RetrievalRecipe, find_recipe, read_recipe
-from sightline.training.features import Features
-from sightline.training.loop import Loop
-from sightline.training.pair_data import Images
-from sightline.training.photo_data import PhotoData
-from sightline.training.processes import Processes
-from sightline.training.retrieval_inputs import StoredInputs
-from sightline.training.retrieval_network import PairOfVectors, RetrievalObjective
-from sightline.training.retrieval_task import RetrievalTask
+from sightline.training.cross_view.pair_data import Images
+from sightline.training.loops.loop import Loop
+from sightline.training.loops.processes import Processes
+from sightline.training.loops.task import Outputs, TaskBatch
+from sightline.training.photos.features import Features
+from sightline.training.photos.photo_data import PhotoData
+from sightline.training.retrieval.inputs import StoredInputs
+from sightline.training.retrieval.network import PairOfVectors, RetrievalObjective
+from sightline.training.retrieval.task import RetrievalTask
 from sightline.training.run import loop_settings
-from sightline.training.task import Outputs, TaskBatch
 
 DIMENSION = 1792
 CELLS = 32_768

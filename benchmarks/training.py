@@ -39,14 +39,14 @@ from sightline.datasets.layouts import read
 from sightline.datasets.planet import PlanetSettings, make
 from sightline.losses import InfoNCELoss
 from sightline.training import CrossViewRecipe, find_recipe, read_recipe
-from sightline.training.cross_view import CrossViewTask
-from sightline.training.cross_view_run import build, network_settings
-from sightline.training.loop import Loop
-from sightline.training.pair_data import PairData, read_pairs
-from sightline.training.pixels import DecodedEachTime, KeptOnDisk
-from sightline.training.processes import Processes
+from sightline.training.cross_view.pair_data import PairData, read_pairs
+from sightline.training.cross_view.run import build, network_settings
+from sightline.training.cross_view.task import CrossViewTask
+from sightline.training.data.pixels import DecodedEachTime, KeptOnDisk
+from sightline.training.loops.loop import Loop
+from sightline.training.loops.processes import Processes
+from sightline.training.loops.watching import Silent, StepReport
 from sightline.training.run import loop_settings
-from sightline.training.watching import Silent, StepReport
 
 WORKERS = 2
 EPOCHS = 4

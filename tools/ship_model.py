@@ -19,8 +19,8 @@ from typing import Any
 from sightline.durable import write_json, write_text
 from sightline.errors import SightlineError
 from sightline.models.bundle import CrossViewBundle, GlobalBundle, read_bundle, save_bundle
-from sightline.training.cross_view_recipe import CrossViewRecipe
-from sightline.training.global_recipe import GlobalRecipe
+from sightline.training.cells.recipe import GlobalRecipe
+from sightline.training.cross_view.recipe import CrossViewRecipe
 from sightline.training.model_card import CARD
 from sightline.training.run_folder import BUNDLE, RECIPE, TEST, RunFolder
 from sightline.training.tasks import open_recipe

@@ -16,8 +16,8 @@ from sightline.datasets import write_manifest
 from sightline.datasets.layouts import read
 from sightline.errors import UsageError
 from sightline.training import train
+from sightline.training.loops.watching import Silent
 from sightline.training.sources import open_data
-from sightline.training.watching import Silent
 
 from .conftest import Ran
 

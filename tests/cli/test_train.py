@@ -12,8 +12,8 @@ from rich.progress import Progress
 from tests.training.recipes import tiny
 
 from sightline.cli import train as train_command
+from sightline.training.loops.watching import Silent, StepReport
 from sightline.training.sources import open_data
-from sightline.training.watching import Silent, StepReport
 
 from .conftest import Ran
 

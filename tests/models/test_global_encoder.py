@@ -17,7 +17,7 @@ from sightline.locating import classify
 from sightline.models import autocast_runtime
 from sightline.models.bundle import GlobalBundle
 from sightline.models.photo_preprocessing import PhotoPreprocessing
-from sightline.training.pixels import DecodedEachTime, KeptOnDisk
+from sightline.training.data.pixels import DecodedEachTime, KeptOnDisk
 
 from .global_networks import FAMILY, bundle, settings
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from sightline.training.pair_data import PairData, read_pairs
+from sightline.training.cross_view.pair_data import PairData, read_pairs
+from sightline.training.loops.task import Validation
+from sightline.training.loops.watching import Silent, StepReport
 from sightline.training.sources import open_data
-from sightline.training.task import Validation
-from sightline.training.watching import Silent, StepReport
 
 from .photo_sets import manifest_of, rows_of_photos
 from .recipes import tiny

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sightline.training.task import Outputs, Stage, TaskBatch, Validation
+from sightline.training.loops.task import Outputs, Stage, TaskBatch, Validation
 
 ROWS, BATCH = 40, 8
 

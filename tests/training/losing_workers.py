@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sightline.errors import TrainingWorkerError
-from sightline.training.loading import BatchLoader, PairPixels
+from sightline.training.data.loading import BatchLoader, PairPixels
 
 COUNT = 24
 

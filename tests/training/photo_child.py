@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from sightline.training import train
+from sightline.training.loops.watching import Silent, StepReport
 from sightline.training.run import TrainedRecipe
-from sightline.training.watching import Silent, StepReport
 
 from .photo_sets import tiny_global, tiny_retrieval
 from .run_child import ended_well, forked, together

@@ -19,8 +19,8 @@ from sightline.models.bundle import save_bundle
 from sightline.models.card import ModelCard
 from sightline.models.global_bundle import GlobalBundle
 from sightline.models.global_settings import GlobalSettings
-from sightline.training.global_recipe import GlobalRecipe
-from sightline.training.retrieval_recipe import RetrievalRecipe
+from sightline.training.cells.recipe import GlobalRecipe
+from sightline.training.retrieval.recipe import RetrievalRecipe
 
 TOWNS = ((51.5, -0.1), (40.7, -74.0), (-33.9, 151.2), (35.7, 139.7))
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (200, 200, 60))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.training.cross_view_recipe import CrossViewRecipe
+from sightline.training.cross_view.recipe import CrossViewRecipe
 
 TINY: dict[str, Any] = {
     "name": "tiny",

@@ -20,18 +20,18 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from sightline.training.cross_view_run import build, network_settings
-from sightline.training.embedding import Embedder
-from sightline.training.loop import Loop
-from sightline.training.pair_data import read_pairs
-from sightline.training.pixels import DecodedEachTime
-from sightline.training.precision import MixedPrecision
-from sightline.training.processes import Processes, joined
+from sightline.training.cross_view.embedding import Embedder
+from sightline.training.cross_view.pair_data import read_pairs
+from sightline.training.cross_view.run import build, network_settings
+from sightline.training.cross_view.views import Views
+from sightline.training.data.pixels import DecodedEachTime
+from sightline.training.loops.loop import Loop
+from sightline.training.loops.precision import MixedPrecision
+from sightline.training.loops.processes import Processes, joined
+from sightline.training.loops.task import LoopSettings, TaskBatch, Validation
+from sightline.training.loops.watching import Silent, StepReport
 from sightline.training.run import train
 from sightline.training.sources import open_data
-from sightline.training.task import LoopSettings, TaskBatch, Validation
-from sightline.training.views import Views
-from sightline.training.watching import Silent, StepReport
 
 from .linear_task import BATCH, LinearTask
 from .recipes import tiny

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import DependencyError, UsageError
-from sightline.training.batches import (
+from sightline.training.cross_view.batches import (
     Shuffled,
     WithHardPartners,
     WithinClusters,
     nearest_rows,
 )
-from sightline.training.super_batches import SCHEMA, cluster, save_super_batches
+from sightline.training.cross_view.super_batches import SCHEMA, cluster, save_super_batches
 
 
 def units(count: int, dimension: int, seed: int = 0) -> np.ndarray:

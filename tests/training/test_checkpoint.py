@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sightline.errors import CheckpointError, OutputError
-from sightline.training.checkpoint import (
+from sightline.training.loops.checkpoint import (
     Checkpoint,
     load_exactly,
     load_optimiser,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sightline import losses
-from sightline.training.cross_view_loss import PairObjective, loss_names
+from sightline.training.cross_view.objective import PairObjective, loss_names
 
 from .recipes import tiny
 

@@ -22,7 +22,7 @@ from sightline.training import (
     read_recipe,
     recipe_names,
 )
-from sightline.training.partition_spec import read_partition_spec
+from sightline.training.cells.partition_spec import read_partition_spec
 from sightline.training.recipe_files import recipes_folder
 
 from .photo_sets import TOWNS, tiny_global, tiny_retrieval

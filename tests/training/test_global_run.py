@@ -34,13 +34,13 @@ from sightline.models.global_bundle import GlobalBundle
 from sightline.models.mixture_head import MixtureHead
 from sightline.partition_files import save_partition
 from sightline.training import GlobalRecipe, read_recipe, train
-from sightline.training.checkpoint import read_checkpoint
-from sightline.training.global_network import classifier_settings, start_classifier
-from sightline.training.global_run import read_apart
-from sightline.training.global_task import GlobalTask
-from sightline.training.photo_pixels import open_photo_pixels
-from sightline.training.processes import Processes
-from sightline.training.watching import Silent
+from sightline.training.cells.network import classifier_settings, start_classifier
+from sightline.training.cells.run import read_apart
+from sightline.training.cells.task import GlobalTask
+from sightline.training.loops.checkpoint import read_checkpoint
+from sightline.training.loops.processes import Processes
+from sightline.training.loops.watching import Silent
+from sightline.training.photos.pixels import open_photo_pixels
 
 from .conftest import Listener
 from .photo_sets import altered, manifest_of, rough_bundle, rows_of_photos, tiny_global

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from sightline.losses import InfoNCELoss
-from sightline.training.gradients import add_gradients, equal_parts
-from sightline.training.precision import MixedPrecision
-from sightline.training.processes import Processes
+from sightline.training.loops.gradients import add_gradients, equal_parts
+from sightline.training.loops.precision import MixedPrecision
+from sightline.training.loops.processes import Processes
 
 ROWS, DIMENSION = 11, 5
 # Of at most four.

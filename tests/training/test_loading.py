@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.training.loading import BatchLoader, PairPixels
-from sightline.training.pixels import DecodedEachTime
+from sightline.training.data.loading import BatchLoader, PairPixels
+from sightline.training.data.pixels import DecodedEachTime
 
 PAIRS = np.array([(n, n // 2) for n in range(8)])
 

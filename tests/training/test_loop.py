@@ -24,12 +24,12 @@ from sightline.errors import (
     VectorError,
 )
 from sightline.losses import InfoNCELoss
-from sightline.training.checkpoint import read_checkpoint
-from sightline.training.faults import told_of_divergence, told_of_memory
-from sightline.training.loop import Loop, step_seed
-from sightline.training.optimisation import learning_rate
-from sightline.training.task import LoopSettings, Stage, TaskBatch
-from sightline.training.watching import RunLog, StepReport
+from sightline.training.loops.checkpoint import read_checkpoint
+from sightline.training.loops.faults import told_of_divergence, told_of_memory
+from sightline.training.loops.loop import Loop, step_seed
+from sightline.training.loops.optimisation import learning_rate
+from sightline.training.loops.task import LoopSettings, Stage, TaskBatch
+from sightline.training.loops.watching import RunLog, StepReport
 
 from .conftest import Listener
 from .linear_task import BATCH, ROWS, LinearTask, Scale

@@ -9,7 +9,7 @@ from torch import nn
 
 from sightline.errors import UsageError
 from sightline.losses import InfoNCELoss
-from sightline.training.optimisation import (
+from sightline.training.loops.optimisation import (
     build_optimiser,
     clip,
     gradient_norm,
@@ -18,10 +18,10 @@ from sightline.training.optimisation import (
     set_learning_rate,
     sharpest_nearby,
 )
-from sightline.training.precision import MixedPrecision
-from sightline.training.processes import find_device
-from sightline.training.task import LoopSettings, Stage
-from sightline.training.weight_average import WeightAverage
+from sightline.training.loops.precision import MixedPrecision
+from sightline.training.loops.processes import find_device
+from sightline.training.loops.task import LoopSettings, Stage
+from sightline.training.loops.weight_average import WeightAverage
 
 
 def stage(**changes: object) -> Stage:

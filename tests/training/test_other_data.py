@@ -13,11 +13,11 @@ from sightline.datasets import Manifest, write_manifest
 from sightline.datasets.layouts import read
 from sightline.errors import SplitLeakError, TrainingDataError
 from sightline.training import train
+from sightline.training.cross_view.pair_data import PairData, read_split
 from sightline.training.evaluating import evaluate_run, score_run
+from sightline.training.loops.watching import Silent
 from sightline.training.other_data import open_other
-from sightline.training.pair_data import PairData, read_split
 from sightline.training.sources import open_data
-from sightline.training.watching import Silent
 
 from .conftest import Listener
 from .recipes import tiny

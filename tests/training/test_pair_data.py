@@ -17,10 +17,10 @@ from sightline.datasets import (
     write_manifest,
 )
 from sightline.errors import SplitLeakError, TrainingDataError
+from sightline.training.cross_view.pair_data import PairData, places_of_patches, read_pairs
 from sightline.training.leaks import refuse_leaks, unhashed
-from sightline.training.pair_data import PairData, places_of_patches, read_pairs
+from sightline.training.loops.watching import Silent
 from sightline.training.sources import open_data
-from sightline.training.watching import Silent
 
 from .conftest import Listener
 from .recipes import tiny

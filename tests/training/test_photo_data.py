@@ -11,10 +11,10 @@ import pytest
 from sightline.datasets.planet import SETTINGS_FILE
 from sightline.datasets.rows import Photo
 from sightline.errors import SplitLeakError, TrainingDataError
-from sightline.training.global_run import read_apart
-from sightline.training.photo_data import read_photos
+from sightline.training.cells.run import read_apart
+from sightline.training.loops.watching import Silent
+from sightline.training.photos.photo_data import read_photos
 from sightline.training.sources import open_data
-from sightline.training.watching import Silent
 
 from .conftest import Listener
 from .photo_sets import altered, manifest_of, rows_of_photos, tiny_global

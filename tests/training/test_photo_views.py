@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.training.photo_views import PhotoViews, draw_photo_crops
+from sightline.training.photos.views import PhotoViews, draw_photo_crops
 
 from .photo_sets import tiny_global
 

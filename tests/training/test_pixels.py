@@ -9,7 +9,7 @@ from PIL import Image
 
 from sightline.datasets.reading import decode_photo
 from sightline.errors import OutputError
-from sightline.training.pixels import DecodedEachTime, KeptOnDisk
+from sightline.training.data.pixels import DecodedEachTime, KeptOnDisk
 
 SIZE = (10, 16)
 

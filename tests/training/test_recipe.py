@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sightline.errors import RecipeError
 from sightline.training import CrossViewRecipe, find_recipe, read_recipe, recipe_names
-from sightline.training.cross_view_run import network_settings
+from sightline.training.cross_view.run import network_settings
 from sightline.training.recipe import value_of
 from sightline.training.recipe_files import recipes_folder
 

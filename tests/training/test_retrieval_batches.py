@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import TrainingDataError
 from sightline.geo.distance import great_circle_m
-from sightline.training.retrieval_batches import (
+from sightline.training.retrieval.batches import (
     PairsByPlace,
     PairsOfCells,
     apart_km,

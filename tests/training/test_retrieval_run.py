@@ -24,14 +24,14 @@ from sightline.errors import (
 from sightline.models.bundle import read_bundle, save_bundle
 from sightline.models.global_bundle import GlobalBundle
 from sightline.training import train
-from sightline.training.checkpoint import read_checkpoint
-from sightline.training.pair_data import Rows
-from sightline.training.precision import MixedPrecision
-from sightline.training.processes import Processes
-from sightline.training.retrieval_network import RetrievalObjective
-from sightline.training.retrieval_run import RetrievalJob
-from sightline.training.retrieval_scores import Embedder
-from sightline.training.watching import Silent
+from sightline.training.cross_view.pair_data import Rows
+from sightline.training.loops.checkpoint import read_checkpoint
+from sightline.training.loops.precision import MixedPrecision
+from sightline.training.loops.processes import Processes
+from sightline.training.loops.watching import Silent
+from sightline.training.retrieval.network import RetrievalObjective
+from sightline.training.retrieval.run import RetrievalJob
+from sightline.training.retrieval.scores import Embedder
 
 from .conftest import Listener
 from .photo_sets import manifest_of, rough_bundle, rows_of_photos, tiny_retrieval

@@ -40,20 +40,20 @@ from sightline.models.bundle import Bundle, load_model, read_bundle, save_bundle
 from sightline.models.card import ModelCard
 from sightline.models.settings import EncoderSettings
 from sightline.training import train
-from sightline.training.checkpoint import read_checkpoint
-from sightline.training.cross_view import CrossViewTask
-from sightline.training.cross_view_batches import require_batches
-from sightline.training.cross_view_recipe import CrossViewRecipe
-from sightline.training.cross_view_run import build, network_settings
+from sightline.training.cross_view.epochs import require_batches
+from sightline.training.cross_view.pair_data import PairData, read_pairs
+from sightline.training.cross_view.recipe import CrossViewRecipe
+from sightline.training.cross_view.run import build, network_settings
+from sightline.training.cross_view.task import CrossViewTask
+from sightline.training.data.pixels import DecodedEachTime
 from sightline.training.evaluating import evaluate_run
 from sightline.training.grid import _own_data, ablation_runs, few_shot_runs, run_grid
-from sightline.training.pair_data import PairData, read_pairs
-from sightline.training.pixels import DecodedEachTime
-from sightline.training.processes import Processes
+from sightline.training.loops.checkpoint import read_checkpoint
+from sightline.training.loops.processes import Processes
+from sightline.training.loops.task import TaskBatch
+from sightline.training.loops.watching import Silent
 from sightline.training.recipe import read_recipe
 from sightline.training.run_folder import RunFolder
-from sightline.training.task import TaskBatch
-from sightline.training.watching import Silent
 
 from .conftest import Listener
 from .recipes import tiny

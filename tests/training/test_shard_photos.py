@@ -14,12 +14,12 @@ from sightline.datasets.reading.shards import ShardWriter
 from sightline.errors import PhotoNotFoundError, PhotoUnreadableError, TrainingDataError
 from sightline.models.photo_preprocessing import PhotoPreprocessing
 from sightline.training import train
-from sightline.training.photo_data import read_photos
-from sightline.training.photo_pixels import reading
-from sightline.training.pixels import DecodedEachTime
-from sightline.training.shard_photos import lies_in_shards, source_of
+from sightline.training.data.pixels import DecodedEachTime
+from sightline.training.loops.watching import Silent
+from sightline.training.photos.photo_data import read_photos
+from sightline.training.photos.pixels import reading
+from sightline.training.photos.shards import lies_in_shards, source_of
 from sightline.training.sources import open_data
-from sightline.training.watching import Silent
 
 from .conftest import Listener
 from .photo_sets import rows_of_photos, tiny_global

@@ -12,7 +12,7 @@ from sightline.errors import EvaluationError
 from sightline.evaluation import Relevance, RetrievalSettings, evaluate_retrieval
 from sightline.evaluation.retrieval.relevance import Lists
 from sightline.models.region_shifts import best_shifts
-from sightline.training.shift_ranks import (
+from sightline.training.cross_view.shift_ranks import (
     TIE_TOLERANCE,
     as_regions,
     relevance_of,

@@ -11,9 +11,9 @@ from sightline.errors import CheckpointError, PartitionError, UsageError
 from sightline.geo.partition import Partition, S2Settings, adaptive_s2
 from sightline.models.cell_heads import CellHead
 from sightline.models.sharded_head import ShardedCellHead
-from sightline.training.checkpoint import optimiser_tensors
-from sightline.training.optimisation import build_optimiser, gradient_norm
-from sightline.training.slices import (
+from sightline.training.loops.checkpoint import optimiser_tensors
+from sightline.training.loops.optimisation import build_optimiser, gradient_norm
+from sightline.training.loops.slices import (
     load_whole,
     load_whole_optimiser,
     slices_of,
@@ -21,7 +21,7 @@ from sightline.training.slices import (
     whole_optimiser_tensors,
     whole_state,
 )
-from sightline.training.task import LoopSettings
+from sightline.training.loops.task import LoopSettings
 
 CELLS = adaptive_s2(crowded(400), S2Settings(cells=9))
 SETTINGS = LoopSettings(weight_decay=0.1)

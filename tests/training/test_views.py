@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sightline.datasets.preparation import Crop, crop_pixels
-from sightline.training.views import Views, numbers_of, recoloured
+from sightline.training.cross_view.views import Views, numbers_of, recoloured
 
 from .recipes import tiny
 

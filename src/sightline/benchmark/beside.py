@@ -15,7 +15,7 @@ from sightline.benchmark.subject import (
 )
 from sightline.errors import UsageError
 from sightline.models.residual_retrieval import ResidualRetrieval
-from sightline.training.photo_recipe import PhotoRecipe
+from sightline.training.photos.recipe import PhotoRecipe
 from sightline.training.run_folder import RECIPE, RunFolder
 from sightline.training.tasks import open_recipe
 

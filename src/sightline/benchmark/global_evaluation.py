@@ -44,8 +44,8 @@ from sightline.errors import UsageError
 from sightline.evaluation.localization import LocalizationSettings
 from sightline.evaluation.localization.guesses import most_frequent_place
 from sightline.geo.coordinates import LatLng
-from sightline.training.processes import Processes, find_device
-from sightline.training.watching import Silent, Watcher
+from sightline.training.loops.processes import Processes, find_device
+from sightline.training.loops.watching import Silent, Watcher
 
 BUSIEST = "busiest place of training"
 _LONDON = "London"

@@ -28,9 +28,9 @@ from sightline.benchmark.seen import (
 )
 from sightline.benchmark.subject import Subject
 from sightline.errors import EvaluationError, FingerprintError
-from sightline.training.computed_features import stored_features
-from sightline.training.processes import Processes
-from sightline.training.watching import Watcher
+from sightline.training.loops.processes import Processes
+from sightline.training.loops.watching import Watcher
+from sightline.training.photos.computed_features import stored_features
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 

@@ -1,7 +1,7 @@
 """From a bundle to what it says of stored vectors: beliefs, and vectors for retrieval.
 
-The backbone's pooled vectors are computed once and kept (:mod:`sightline.training.features`). Heads
-and residual modules take them, in batches.
+The backbone's pooled vectors are computed once and kept
+(:mod:`sightline.training.photos.features`). Heads and residual modules take them, in batches.
 """
 
 from __future__ import annotations

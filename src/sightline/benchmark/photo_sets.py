@@ -11,8 +11,8 @@ import numpy as np
 from sightline.benchmark.seen import Floats, Rows
 from sightline.datasets import Manifest
 from sightline.errors import EvaluationError, SplitLeakError
-from sightline.training.pair_data import Images
-from sightline.training.photo_data import PhotoData
+from sightline.training.cross_view.pair_data import Images
+from sightline.training.photos.photo_data import PhotoData
 
 _COLUMNS = ("id", "uri", "lat", "lon", "sha256", "split", "photographer")
 _ALL = "test"

@@ -13,15 +13,15 @@ from torch import nn
 from sightline.errors import BundleError, TrainingDataError
 from sightline.models.global_bundle import GlobalBundle
 from sightline.models.weights import state_digest
-from sightline.training.features import FEATURES, told_by
-from sightline.training.global_network import global_bundle
-from sightline.training.global_run import read_apart
-from sightline.training.photo_data import PhotoData
-from sightline.training.photo_recipe import PhotoRecipe
-from sightline.training.retrieval_recipe import RetrievalRecipe
+from sightline.training.cells.network import global_bundle
+from sightline.training.cells.run import read_apart
+from sightline.training.loops.watching import Watcher
+from sightline.training.photos.features import FEATURES, told_by
+from sightline.training.photos.photo_data import PhotoData
+from sightline.training.photos.recipe import PhotoRecipe
+from sightline.training.retrieval.recipe import RetrievalRecipe
 from sightline.training.run_folder import BUNDLE, RECIPE, RunFolder
 from sightline.training.tasks import open_recipe
-from sightline.training.watching import Watcher
 
 KEPT = "features"
 """The folder beside a model, where vectors of photos are kept."""

@@ -19,7 +19,7 @@ from sightline.cli.evaluate import (
 from sightline.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from sightline.training.watching import Watcher
+    from sightline.training.loops.watching import Watcher
 
 
 class FigureFormat(StrEnum):
@@ -109,7 +109,7 @@ def cross_view(
 
 def told_to(bar: ProgressLike) -> Watcher:
     """Passes on what is said and done while data are opened."""
-    from sightline.training.watching import Silent
+    from sightline.training.loops.watching import Silent
 
     class Told(Silent):
         def note(self, text: str) -> None:

@@ -20,9 +20,9 @@ from sightline.errors import UsageError
 
 if TYPE_CHECKING:
     from sightline.training.grid import GridRun
+    from sightline.training.loops.task import Validation
+    from sightline.training.loops.watching import StepReport
     from sightline.training.run import TrainedRecipe
-    from sightline.training.task import Validation
-    from sightline.training.watching import StepReport
 
 _SHARES = (
     *("recall@1", "recall@5", "recall@10", "recall@1%", "hit_rate", "mrr", "pssr"),

@@ -13,9 +13,9 @@ from sightline.training.recipe_files import find_recipe, recipe_names
 from sightline.training.tasks import TASKS, open_recipe
 
 if TYPE_CHECKING:
-    from sightline.training.cross_view_recipe import CrossViewRecipe
-    from sightline.training.global_recipe import GlobalRecipe
-    from sightline.training.retrieval_recipe import RetrievalRecipe
+    from sightline.training.cells.recipe import GlobalRecipe
+    from sightline.training.cross_view.recipe import CrossViewRecipe
+    from sightline.training.retrieval.recipe import RetrievalRecipe
     from sightline.training.run import train
 
 __all__ = [
@@ -33,9 +33,9 @@ __all__ = [
 
 
 _LATER = {
-    "CrossViewRecipe": "cross_view_recipe",
-    "GlobalRecipe": "global_recipe",
-    "RetrievalRecipe": "retrieval_recipe",
+    "CrossViewRecipe": "cross_view.recipe",
+    "GlobalRecipe": "cells.recipe",
+    "RetrievalRecipe": "retrieval.recipe",
     "train": "run",
 }
 

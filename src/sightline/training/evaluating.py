@@ -11,19 +11,19 @@ from sightline.evaluation import RetrievalResult
 from sightline.models.bundle import read_bundle
 from sightline.models.cross_view import CrossViewNetwork
 from sightline.models.cross_view_bundle import CrossViewBundle
-from sightline.training.cross_view_recipe import CrossViewRecipe
-from sightline.training.cross_view_scores import Retrieval, evaluation_of, retrieve
-from sightline.training.embedding import Embedder
+from sightline.training.cross_view.embedding import Embedder
+from sightline.training.cross_view.pair_data import PairData, read_pairs
+from sightline.training.cross_view.recipe import CrossViewRecipe
+from sightline.training.cross_view.scores import Retrieval, evaluation_of, retrieve
+from sightline.training.cross_view.views import Views
+from sightline.training.data.pixels import DecodedEachTime
 from sightline.training.leaks import refuse_leaks
+from sightline.training.loops.precision import MixedPrecision, Precision
+from sightline.training.loops.processes import Processes, find_device
+from sightline.training.loops.watching import Silent, Watcher
 from sightline.training.other_data import open_other
-from sightline.training.pair_data import PairData, read_pairs
-from sightline.training.pixels import DecodedEachTime
-from sightline.training.precision import MixedPrecision, Precision
-from sightline.training.processes import Processes, find_device
 from sightline.training.run_folder import BUNDLE, RunFolder
 from sightline.training.sources import open_data
-from sightline.training.views import Views
-from sightline.training.watching import Silent, Watcher
 
 _BATCH = 64
 _OWN = ("test", "validation")

@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from sightline.datasets.preparation import FEW_SHOT_SHARES
 from sightline.durable import make_folder, whole_file, write_json
 from sightline.errors import RecipeError, TrainingDivergedError, UsageError
-from sightline.training.cross_view_recipe import PLANET, CrossViewRecipe
+from sightline.training.cross_view.recipe import PLANET, CrossViewRecipe
+from sightline.training.loops.watching import Silent, Watcher
 from sightline.training.run import TrainedRecipe, train
 from sightline.training.run_folder import RunFolder
-from sightline.training.watching import Silent, Watcher
 
 SCHEMA = "sightline.grid/1"
 TABLE = "results.parquet"

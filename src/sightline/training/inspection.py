@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sightline.evaluation import Ranks
 from sightline.models.explain import Explanation, explain, pair_of
 from sightline.models.region_shifts import best_shifts
+from sightline.training.cross_view.views import Views
+from sightline.training.data.pixels import DecodedEachTime
 from sightline.training.evaluating import ScoredRun
-from sightline.training.pixels import DecodedEachTime
-from sightline.training.views import Views
 
 Rows = NDArray[np.int64]
 Vectors = NDArray[np.float32]

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from sightline.datasets import Manifest
 from sightline.models.cross_view_bundle import CrossViewBundle
 from sightline.models.global_bundle import GlobalBundle
-from sightline.training.loop import Loop
-from sightline.training.task import Task
-from sightline.training.watching import Watcher
+from sightline.training.loops.loop import Loop
+from sightline.training.loops.task import Task
+from sightline.training.loops.watching import Watcher
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import numpy as np
 
 from sightline.datasets.splits import check
 from sightline.errors import SplitLeakError
-from sightline.training.cross_view_recipe import CrossViewRecipe
-from sightline.training.pair_data import Images, PairData, Rows
+from sightline.training.cross_view.pair_data import Images, PairData, Rows
+from sightline.training.cross_view.recipe import CrossViewRecipe
 
 
 def refuse_leaks(data: PairData, recipe: CrossViewRecipe) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.models.card import ModelCard
-from sightline.training.cross_view_recipe import CrossViewRecipe
+from sightline.training.cross_view.recipe import CrossViewRecipe
 
 CARD = "README.md"
 

@@ -10,10 +10,10 @@ import numpy as np
 from sightline.datasets import Manifest
 from sightline.datasets.splits import check
 from sightline.errors import SplitLeakError, TrainingDataError
-from sightline.training.cross_view_recipe import CrossViewRecipe
+from sightline.training.cross_view.pair_data import Images, PairData, read_split
+from sightline.training.cross_view.recipe import CrossViewRecipe
 from sightline.training.leaks import unhashed
-from sightline.training.pair_data import Images, PairData, read_split
-from sightline.training.watching import Watcher
+from sightline.training.loops.watching import Watcher
 
 _View = Literal["photos", "patches"]
 

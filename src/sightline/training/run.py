@@ -14,23 +14,23 @@ from sightline.datasets import Manifest
 from sightline.durable import write_json, write_text
 from sightline.errors import CheckpointError
 from sightline.models.bundle import save_bundle
-from sightline.training.cross_view_recipe import CrossViewRecipe
-from sightline.training.cross_view_run import CrossViewJob
-from sightline.training.faults import told_of_memory
-from sightline.training.global_recipe import GlobalRecipe
-from sightline.training.global_run import GlobalJob
+from sightline.training.cells.recipe import GlobalRecipe
+from sightline.training.cells.run import GlobalJob
+from sightline.training.cross_view.recipe import CrossViewRecipe
+from sightline.training.cross_view.run import CrossViewJob
 from sightline.training.job import Job
-from sightline.training.loop import CHECKPOINTS, LAST, Loop
+from sightline.training.loops.faults import told_of_memory
+from sightline.training.loops.loop import CHECKPOINTS, LAST, Loop
+from sightline.training.loops.pace import Position
+from sightline.training.loops.precision import MixedPrecision
+from sightline.training.loops.processes import Processes, joined
+from sightline.training.loops.task import LoopSettings
+from sightline.training.loops.watching import Silent, Watcher
 from sightline.training.model_card import CARD
-from sightline.training.pace import Position
-from sightline.training.precision import MixedPrecision
-from sightline.training.processes import Processes, joined
 from sightline.training.recipe import Recipe
-from sightline.training.retrieval_recipe import RetrievalRecipe
-from sightline.training.retrieval_run import RetrievalJob
+from sightline.training.retrieval.recipe import RetrievalRecipe
+from sightline.training.retrieval.run import RetrievalJob
 from sightline.training.run_folder import BUNDLE, TEST, RunFolder, surroundings
-from sightline.training.task import LoopSettings
-from sightline.training.watching import Silent, Watcher
 
 PIXELS = "pixels"
 """Decoded images in a run's folder, removed at its end."""

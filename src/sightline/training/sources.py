@@ -13,10 +13,10 @@ from sightline.datasets.planet import SETTINGS_FILE, PlanetReport, PlanetSetting
 from sightline.datasets.resplit import SplitRule, resplit
 from sightline.errors import TrainingDataError
 from sightline.planet.difficulty import Difficulty, difficulty
-from sightline.training.cross_view_recipe import PLANET, CrossViewRecipe
-from sightline.training.photo_recipe import PLANET_PHOTOS, PhotoRecipe
-from sightline.training.shard_photos import lies_in_shards, shard_photos
-from sightline.training.watching import Watcher
+from sightline.training.cross_view.recipe import PLANET, CrossViewRecipe
+from sightline.training.loops.watching import Watcher
+from sightline.training.photos.recipe import PLANET_PHOTOS, PhotoRecipe
+from sightline.training.photos.shards import lies_in_shards, shard_photos
 
 MANIFEST = "manifest"
 DATA = "data"

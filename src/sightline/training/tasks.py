@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 # Recipes of networks for pairs know their architectures, and with them torch.
 _CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "cross-view": ("sightline.training.cross_view_recipe", "CrossViewRecipe"),
-        "global": ("sightline.training.global_recipe", "GlobalRecipe"),
-        "retrieval": ("sightline.training.retrieval_recipe", "RetrievalRecipe"),
+        "cross-view": ("sightline.training.cross_view.recipe", "CrossViewRecipe"),
+        "global": ("sightline.training.cells.recipe", "GlobalRecipe"),
+        "retrieval": ("sightline.training.retrieval.recipe", "RetrievalRecipe"),
     }
 )
 

@@ -1,0 +1,1 @@
+"""Training on pairs of photos and aerial patches."""

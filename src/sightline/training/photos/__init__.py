@@ -1,0 +1,1 @@
+"""Single photos with places: what classifiers and retrieval share."""

@@ -1,0 +1,1 @@
+"""Training vectors for retrieval over geotagged photos."""

@@ -21,8 +21,7 @@ from sightline.errors import SightlineError
 from sightline.models.bundle import CrossViewBundle, GlobalBundle, read_bundle, save_bundle
 from sightline.training.cells.recipe import GlobalRecipe
 from sightline.training.cross_view.recipe import CrossViewRecipe
-from sightline.training.model_card import CARD
-from sightline.training.run_folder import BUNDLE, RECIPE, TEST, RunFolder
+from sightline.training.run_folder import BUNDLE, CARD, RECIPE, TEST, RunFolder
 from sightline.training.tasks import open_recipe
 
 ROOT = Path(__file__).resolve().parent.parent

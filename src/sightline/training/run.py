@@ -26,11 +26,10 @@ from sightline.training.loops.precision import MixedPrecision
 from sightline.training.loops.processes import Processes, joined
 from sightline.training.loops.task import LoopSettings
 from sightline.training.loops.watching import Silent, Watcher
-from sightline.training.model_card import CARD
 from sightline.training.recipe import Recipe
 from sightline.training.retrieval.recipe import RetrievalRecipe
 from sightline.training.retrieval.run import RetrievalJob
-from sightline.training.run_folder import BUNDLE, TEST, RunFolder, surroundings
+from sightline.training.run_folder import BUNDLE, CARD, TEST, RunFolder, surroundings
 
 PIXELS = "pixels"
 """Decoded images in a run's folder, removed at its end."""

@@ -40,6 +40,8 @@ RECIPE = "recipe.toml"
 RUN = "run.json"
 TEST = "test.json"
 BUNDLE = "bundle"
+CARD = "README.md"
+"""The bundle's card for people."""
 
 _PACKAGES = ("torch", "timm", "numpy", "scipy", "scikit-learn", "pillow", "safetensors")
 

@@ -13,7 +13,7 @@ from sightline.planet.ground.camera import Camera
 from sightline.planet.ground.far_land import FarLand
 from sightline.planet.ground.rays import cast
 from sightline.planet.ground.relief import march
-from sightline.planet.ground.staging import stage
+from sightline.planet.ground.staging import crowns, stage
 from sightline.planet.ground.viewpoint import Viewpoint
 from sightline.planet.ground.visibility import sort_pixels
 from sightline.planet.looks.moment import Moment, Weather
@@ -192,3 +192,16 @@ def test_narrow_photos_are_cut_from_no_others(width: int) -> None:
         assert picture.shape == (40, width, 3)
         # No pixel was left out: the ground before the camera is nowhere black.
         assert picture.max(axis=2).min() > 5
+
+
+def test_plants_throw_shadows_by_distance_alone() -> None:
+    """Not by a square of the window: windows near a pole are turned against each other."""
+    east, north = _standpoint()
+    view = Viewpoint.of(_SMALL, east, north, 0.0)
+    offset = town().plants.position - np.array([east, north], np.float32)
+    away = np.hypot(*offset.T)
+    range_m = float(np.quantile(away, 0.6))
+    corners = (away >= range_m) & (np.abs(offset).max(axis=1) < range_m)
+    assert corners.any()
+    casters = crowns(town(), view, noon(), range_m)
+    np.testing.assert_array_equal(casters.key, town().plants.key[away < np.float32(range_m)])

@@ -16,6 +16,7 @@ from sightline.models.cross_view import CrossViewNetwork, initialise_netvlad
 from sightline.models.cross_view_bundle import CrossViewBundle
 from sightline.models.cross_view_preprocessing import CrossViewPreprocessing
 from sightline.models.cross_view_settings import CrossViewSettings
+from sightline.training.cross_view.card import bundle_card, card_text
 from sightline.training.cross_view.epochs import require_batches
 from sightline.training.cross_view.pair_data import PairData, read_pairs
 from sightline.training.cross_view.recipe import CrossViewRecipe
@@ -29,7 +30,6 @@ from sightline.training.loops.checkpoint import load_exactly, read_checkpoint
 from sightline.training.loops.loop import Loop
 from sightline.training.loops.processes import Processes
 from sightline.training.loops.watching import Watcher
-from sightline.training.model_card import bundle_card, card_text
 from sightline.training.sources import open_data
 
 _NETVLAD_BATCHES = 64

@@ -1,4 +1,4 @@
-"""The card of a trained model: what it is, what it saw, how well it does, what it is for."""
+"""The card of a trained cross-view network: what it is, what it saw, how well it does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 
 from sightline.models.card import ModelCard
 from sightline.training.cross_view.recipe import CrossViewRecipe
-
-CARD = "README.md"
 
 _INTENDED_USE = (
     "Finding the aerial image of the place that a photo shows, among aerial imagery with known "

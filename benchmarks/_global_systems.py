@@ -29,7 +29,7 @@ _PHOTOS = {
     "select_km": 750.0,
 }
 # No mirrors: which side people drive on tells countries apart.
-_PIXELS = {"crop_area": 0.75, "colour_jitter": 0.15, "precision": "bfloat16"}
+_PIXELS = {"crop_area": 0.75, "colour_jitter": 0.15}
 _NETWORK = {**_PIXELS, "size": (80, 80), "learning_rate": 2e-3, "average_decay": 0.99}
 _MODULE = {"hidden": 1024, "memory": 1024, "temperature": 0.05, "learning_rate": 3e-4}
 _RANKING = {
@@ -84,12 +84,14 @@ class System:
         )
 
 
-def systems(train: int) -> dict[str, System]:
+def systems(train: int, precision: str) -> dict[str, System]:
     """All systems by name, as the papers have them; L2 is L with coarse cells.
 
     Args:
         train: About how many photos there are to train on: cells hold equally many of them.
+        precision: Of the networks that see pixels.
     """
+    computed = {"precision": precision}
 
     def cells(count: int) -> int:
         # Of very few photos, still so many that partitions differ.
@@ -97,7 +99,7 @@ def systems(train: int) -> dict[str, System]:
 
     def classifier(head: str, method: str, *counts: int, **values: Any) -> Mapping[str, Any]:
         partitions = tuple(f"{method}:cells={cells(one)}" for one in counts)
-        return {**_NETWORK, "head": head, "partitions": partitions, **values}
+        return {**_NETWORK, **computed, "head": head, "partitions": partitions, **values}
 
     def head(name: str, *counts: int) -> System:
         values = classifier(name, "s2", *counts, trained="head")
@@ -120,5 +122,5 @@ def systems(train: int) -> dict[str, System]:
         "RRM": module(),
         "RRM, triplet": module(loss="triplet", margin=0.01, mining="semi-hard"),
         "RRM, no residual": module(residual_skip=False),
-        "R": System(RetrievalRecipe, _RANKING, share=1 / 4, on=BEST),
+        "R": System(RetrievalRecipe, {**_RANKING, **computed}, share=1 / 4, on=BEST),
     }

@@ -53,14 +53,23 @@ class Trials:
         train: About how many photos there are to train on.
         epochs: Of a classifier.
         seeds: How many.
+        precision: Of the networks that see pixels.
         pool: Processes, each with a run at a time.
     """
 
     def __init__(
-        self, photos: PhotoSets, folder: Path, pool: Pool, *, train: int, epochs: int, seeds: int
+        self,
+        photos: PhotoSets,
+        folder: Path,
+        pool: Pool,
+        *,
+        train: int,
+        epochs: int,
+        seeds: int,
+        precision: str,
     ) -> None:
         self._photos, self._folder, self._pool = photos, folder, pool
-        self._systems = systems(train)
+        self._systems = systems(train, precision)
         self._epochs, self._seeds = epochs, range(seeds)
 
     def decode(self) -> None:

@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=4000, help="about how many training photos")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of a classifier")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--precision", default="bfloat16", help="float32 where it is the faster")
     parser.add_argument("--name", help="of the results, in place of PART")
     arguments = parser.parse_args()
     begun = time.perf_counter()
@@ -53,7 +54,7 @@ def main() -> None:
     )
     made_s = time.perf_counter() - begun
     runs = arguments.out / f"runs-{arguments.train}-{arguments.epochs}"
-    sizes = {key: getattr(arguments, key) for key in ("train", "epochs", "seeds")}
+    sizes = {key: getattr(arguments, key) for key in ("train", "epochs", "seeds", "precision")}
     with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
         trials = Trials(photos, runs, pool, **sizes)
         trials.decode()

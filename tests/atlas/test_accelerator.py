@@ -234,3 +234,25 @@ def test_an_atlas_of_one_spot_has_nothing_unrelated(tmp_path: Path):
 
 def test_too_few_photos_say_nothing(tmp_path: Path):
     assert unrelated_of(tmp_path / "a", clouds.cloud(4)) is None
+
+
+def test_an_index_that_turns_finds_what_one_axis_would_hide(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    rows = clouds.cloud(3000, dimension=32, regions=1)
+    # Nearly everything that tells rows apart lies in four axes: one-bit codes see little of it.
+    rows = replace(rows, raw=(rows.raw * np.where(np.arange(32) < 4, 8.0, 0.2)).astype(np.float32))
+    store = clouds.write(tmp_path / "atlas", clouds.card(32, 1, None), rows)
+    whitening = fit_store_whitening(store)
+    assert whitening.turns_nothing
+    write_segment(tmp_path, store, whitening)
+    segment = Segment.open(tmp_path)
+    queries = perturbed_rows(segment, rng, (0.97, 0.95, 0.93), 60)
+    truth = exact_top(segment, queries, 20)[0]
+    found = []
+    for turning in (False, True):
+        path = tmp_path / f"{turning}.faiss"
+        faiss.write_index(train(segment, turning=turning), str(path))
+        opened = Accelerator.open(path)
+        assert (opened.rows, opened.lists) == (3000, list_count(3000))
+        found.append(recall(opened.propose(queries, 24, lists=opened.lists), truth))
+    assert found[1] > found[0] + 0.1

@@ -265,3 +265,19 @@ def test_refused_values() -> None:
 def test_refused_settings(values: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         WhiteningSettings(**values)  # type: ignore[arg-type]
+
+
+def test_a_projection_that_turns_nothing_is_skipped() -> None:
+    rows = np.random.default_rng(5).standard_normal((30, 6)).astype(np.float32)
+    mean = rows.mean(axis=0)
+    plain = Whitening(mean, np.eye(6, dtype=np.float32))
+    order = np.array([1, 0, 3, 2, 5, 4])
+    turned = Whitening(mean, np.eye(6, dtype=np.float32)[:, order])
+    assert plain.turns_nothing
+    assert not turned.turns_nothing
+    assert not Whitening(mean, np.eye(6, dtype=np.float32)[:, :5]).turns_nothing
+    for some in (rows, rows[:1], mean[None]):
+        np.testing.assert_allclose(plain.apply(some), turned.apply(some)[:, order], atol=1e-6)
+    kept = rows.copy()
+    plain.apply(rows)
+    np.testing.assert_array_equal(rows, kept)

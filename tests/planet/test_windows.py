@@ -116,6 +116,20 @@ def test_windows_in_towns_agree(number: int) -> None:
     assert unlike(first, second_window(first, number)) == []
 
 
+@pytest.mark.parametrize("name", ["plants", "furniture", "slots"])
+@pytest.mark.parametrize("number", range(4))
+def test_windows_put_a_thing_into_the_same_place_to_a_thousandth_of_a_millimetre(
+    number: int, name: str
+) -> None:
+    first = around(town_places(14)[number], 140.0)
+    second = second_window(first, number)
+    mine, theirs = getattr(first, name), getattr(second, name)
+    _, one, other = np.intersect1d(mine.key, theirs.key, return_indices=True)
+    assert len(one) > 20
+    there = first.frame.metres(second.frame.vectors(theirs.position[other]))
+    assert np.abs(there - mine.position[one]).max() < 1e-6
+
+
 @pytest.mark.parametrize("number", range(6))
 def test_windows_across_cube_edges_agree(number: int) -> None:
     first = around(edge_places(6)[number], 140.0)

@@ -167,7 +167,10 @@ def test_objects_hold_what_their_class_says() -> None:
         assert len(sort) > 0
         for name in sort.__dataclass_fields__:
             values = getattr(sort, name)
-            assert values.dtype in (np.float32, np.int8, np.int16, np.uint32, np.bool_)
+            if name in ("centre", "position", "axis", "start", "end"):
+                assert values.dtype == np.float64
+            else:
+                assert values.dtype in (np.float32, np.int8, np.int16, np.uint32, np.bool_)
             assert np.isfinite(values).all()
     for sort in (around.buildings, around.furniture):
         assert sort.style.min() >= 0

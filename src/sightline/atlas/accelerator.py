@@ -53,24 +53,33 @@ def list_count(rows: int) -> int:
 
 
 def train(
-    segment: Segment, *, seed: int = 0, progress: Callable[[str, int, int], None] | None = None
+    segment: Segment,
+    *,
+    turning: bool = False,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Any:
     """Build the index of a segment's global vectors; labels are positions.
 
     Args:
         segment: Rows to index.
+        turning: Turn vectors and queries at random first. The one-bit codes assume that no axis is
+            special, which :func:`sightline.atlas.whiten.rotated` sees to where there is a
+            whitening. Where there is none, only those who ask the index should pay for it: with
+            1,792 dimensions a rotation is 13 MB, read for every query.
         seed: Of the sample and the clustering.
         progress: Told about rows added.
     """
     rows, k = segment.vectors.shape
     lists = list_count(rows)
-    # The one-bit codes assume that no axis is special: see sightline.atlas.whiten.rotated.
-    index: Any = faiss.index_factory(k, f"IVF{lists},RaBitQ", faiss.METRIC_INNER_PRODUCT)
-    index.cp.niter = _TRAINING_ROUNDS
-    index.cp.spherical = True
-    index.cp.seed = seed
-    index.cp.min_points_per_centroid = 1
-    index.cp.max_points_per_centroid = _TRAINING_ROWS_PER_LIST
+    kind = f"{'RR,' if turning else ''}IVF{lists},RaBitQ"
+    index: Any = faiss.index_factory(k, kind, faiss.METRIC_INNER_PRODUCT)
+    clustering = faiss.extract_index_ivf(index).cp
+    clustering.niter = _TRAINING_ROUNDS
+    clustering.spherical = True
+    clustering.seed = seed
+    clustering.min_points_per_centroid = 1
+    clustering.max_points_per_centroid = _TRAINING_ROWS_PER_LIST
     chosen = min(rows, lists * _TRAINING_ROWS_PER_LIST)
     sample = np.random.default_rng(seed).choice(rows, chosen, replace=False)
     if progress is not None:
@@ -102,7 +111,7 @@ class Accelerator:
     @property
     def lists(self) -> int:
         """Inverted lists in the index."""
-        return int(self._index.nlist)
+        return int(faiss.extract_index_ivf(self._index).nlist)
 
     def propose(
         self,
@@ -120,7 +129,7 @@ class Accelerator:
             lists: How many inverted lists to read.
             allowed: One bit per position, lowest bit first, of what may be returned; all if None.
         """
-        parameters = faiss.IVFRaBitQSearchParameters()
+        parameters: Any = faiss.IVFRaBitQSearchParameters()
         parameters.nprobe = min(lists, self.lists)
         parameters.qb = _QUERY_BITS
         selector = None
@@ -129,6 +138,9 @@ class Accelerator:
             selector = from_array(allowed)
             parameters.sel = selector
         count = min(candidates, self.rows)
+        if isinstance(self._index, faiss.IndexPreTransform):
+            turned: Any = faiss.SearchParametersPreTransform
+            parameters = turned(index_params=parameters)
         with _one_thread() if len(queries) == 1 else nullcontext():
             _, positions = self._index.search(queries, count, params=parameters)
         return np.asarray(positions, np.int64)

@@ -200,7 +200,8 @@ def _write_parts(work: Path, store: Store, index_from_rows: int, progress: Progr
     write_segment(work, store, whitening, progress=progress)
     segment = Segment.open(work)
     if len(segment) >= index_from_rows:
-        faiss.write_index(train(segment, progress=progress), str(work / INDEX_NAME))
+        index = train(segment, turning=whitening.turns_nothing, progress=progress)
+        faiss.write_index(index, str(work / INDEX_NAME))
 
 
 def _write_manifest(work: Path, store: Store, exact_rows: int, target_recall: float) -> None:

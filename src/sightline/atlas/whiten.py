@@ -20,7 +20,7 @@ _ROWS_FOR_STATISTICS = 262_144
 def fit_store_whitening(store: Store, *, without: slice | None = None) -> Whitening:
     """Fit the whitening that the atlas's card asks for, with axes of no special direction.
 
-    Where the card asks for none, the vectors keep their dimension and their angles.
+    Where the card asks for none, the vectors stay what they are; an index turns them by itself.
 
     Args:
         store: The rows.
@@ -33,7 +33,7 @@ def fit_store_whitening(store: Store, *, without: slice | None = None) -> Whiten
     card = store.card
     if card.whitening is None:
         d = card.dimension
-        return rotated(Whitening(np.zeros(d, np.float32), np.eye(d, dtype=np.float32)))
+        return Whitening(np.zeros(d, np.float32), np.eye(d, dtype=np.float32))
     own = store_statistics(store, without=without)
     sample = _read(store.path, card.sample)
     light = _read(store.path, card.light)
@@ -70,7 +70,8 @@ def rotated(whitening: Whitening, seed: int = 0) -> Whitening:
     """Turn the whitened space by a random rotation, which changes no angle.
 
     Whitened axes are ordered by their variance before whitening; the accelerator's one-bit codes
-    assume that no axis is special. Turning the projection once costs a search nothing.
+    assume that no axis is special. Turning the projection once costs a search nothing, where there
+    is one.
     """
     k = whitening.dimension
     gaussian = np.random.default_rng(seed).standard_normal((k, k))

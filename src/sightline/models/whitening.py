@@ -70,11 +70,16 @@ class Whitening:
     Args:
         mean: float32 (d,), subtracted first.
         projection: float32 (d, k), multiplied from the right.
+
+    Attributes:
+        name: A hash of both.
+        turns_nothing: The projection is the identity, and no time is spent on it.
     """
 
     mean: NDArray[np.float32]
     projection: NDArray[np.float32]
     name: str = field(init=False)
+    turns_nothing: bool = field(init=False)
     _columns: NDArray[np.float32] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -93,7 +98,9 @@ class Whitening:
             )
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "projection", projection)
-        object.__setattr__(self, "_columns", np.ascontiguousarray(projection.T))
+        object.__setattr__(self, "turns_nothing", _is_identity(projection))
+        columns = projection if self.turns_nothing else np.ascontiguousarray(projection.T)
+        object.__setattr__(self, "_columns", columns)
         object.__setattr__(self, "name", _content_hash(mean, projection))
 
     @property
@@ -133,6 +140,8 @@ class Whitening:
 
     def _projected(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, d) -> (n, k). One query is not worth waking a second thread, which a product does."""
+        if self.turns_nothing:
+            return rows.copy()
         if len(rows) > _FEW_ROWS:
             return np.asarray(rows @ self.projection, dtype=np.float32)
         return np.asarray(np.vecdot(self._columns, rows[:, None, :]), dtype=np.float32)
@@ -275,6 +284,12 @@ def _mix(
     if light is not None:
         covariance = covariance + settings.light_weight * light
     return mean, (covariance + covariance.T) / 2
+
+
+def _is_identity(projection: NDArray[np.float32]) -> bool:
+    d, k = projection.shape
+    ones = np.count_nonzero(projection.diagonal() == 1)
+    return bool(d == k == ones == np.count_nonzero(projection))
 
 
 def _content_hash(mean: NDArray[np.float32], projection: NDArray[np.float32]) -> str:

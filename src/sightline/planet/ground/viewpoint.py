@@ -81,11 +81,12 @@ class Viewpoint:
             self.along_north * cosine + self.along_east * sine,
         )
 
-    def relative(self, positions: Floats) -> Floats:
-        """Return (2, n): metres east and north of the camera, of (n, 2) positions."""
+    def relative(self, positions: NDArray[np.float64]) -> Floats:
+        """Return float32 (2, n): metres east and north of the camera, of (n, 2) positions."""
         moved = np.empty((2, len(positions)), np.float32)
-        np.subtract(positions[:, 0], np.float32(self.east), out=moved[0])
-        np.subtract(positions[:, 1], np.float32(self.north), out=moved[1])
+        # What is near the camera keeps the places' full precision, wherever the window's origin is.
+        np.subtract(positions[:, 0], self.east, out=moved[0], casting="same_kind")
+        np.subtract(positions[:, 1], self.north, out=moved[1], casting="same_kind")
         return moved
 
     def bearing(self, east: Floats, north: Floats) -> Floats:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sightline.planet.world.neighbourhood import Neighbourhood
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 Bend = tuple[float, float, float]
 
 _AT_POLE = 1e-9
@@ -70,17 +71,16 @@ class Turn:
         angle = north_at(frame, east, north)
         return cls(east, north, math.sin(angle), math.cos(angle))
 
-    def directions(self, window: Floats) -> Floats:
+    def directions(self, window: Doubles) -> Doubles:
         """Vectors (n, 2) of the window in the picture's metres."""
-        sine, cosine = np.float32(self.sine), np.float32(self.cosine)
         turned = np.empty_like(window)
-        turned[:, 0] = window[:, 0] * cosine - window[:, 1] * sine
-        turned[:, 1] = window[:, 1] * cosine + window[:, 0] * sine
+        turned[:, 0] = window[:, 0] * self.cosine - window[:, 1] * self.sine
+        turned[:, 1] = window[:, 1] * self.cosine + window[:, 0] * self.sine
         return turned
 
-    def places(self, window: Floats) -> Floats:
+    def places(self, window: Doubles) -> Doubles:
         """Places (n, 2) of the window in the picture's metres."""
-        middle = np.array([self.east, self.north], np.float32)
+        middle = np.array([self.east, self.north])
         turned = self.directions(window - middle)
         turned += middle
         return turned

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 _MARGIN = np.float32(0.5)  # pixels: a shape covers part of pixels whose centre lies outside
@@ -50,31 +51,31 @@ class Canvas:
         steps = np.arange(self.rows) + 0.5
         return (self.north_m - steps * self.metres_per_pixel).astype(np.float32)
 
-    def positions(self, points: Floats) -> tuple[Floats, Floats]:
+    def positions(self, points: Doubles) -> tuple[Floats, Floats]:
         """Return column and row, in pixels from the first pixel's centre, of points (n, 2)."""
         scale = 1.0 / self.metres_per_pixel
-        column = (points[:, 0].astype(np.float64) - self.west_m) * scale - 0.5
-        row = (self.north_m - points[:, 1].astype(np.float64)) * scale - 0.5
+        column = (points[:, 0] - self.west_m) * scale - 0.5
+        row = (self.north_m - points[:, 1]) * scale - 0.5
         return column.astype(np.float32), row.astype(np.float32)
 
-    def touches(self, centre: Floats, reach: Floats | np.float32) -> NDArray[np.bool_]:
+    def touches(self, centre: Doubles, reach: Floats | np.float32) -> NDArray[np.bool_]:
         """Return which squares of half a side ``reach`` about points (n, 2) touch the canvas."""
         width = self.columns * self.metres_per_pixel / 2
         height = self.rows * self.metres_per_pixel / 2
-        east = np.abs(centre[:, 0] - np.float32(self.west_m + width))
-        north = np.abs(centre[:, 1] - np.float32(self.north_m - height))
+        east = np.abs(centre[:, 0] - (self.west_m + width))
+        north = np.abs(centre[:, 1] - (self.north_m - height))
         touched: NDArray[np.bool_] = (east < reach + np.float32(width)) & (
             north < reach + np.float32(height)
         )
         return touched
 
     def concerns(
-        self, centre: Floats, reach: Floats, top_m: Floats, sun: tuple[float, float, float]
+        self, centre: Doubles, reach: Floats, top_m: Floats, sun: tuple[float, float, float]
     ) -> NDArray[np.bool_]:
         """Return which things touch the canvas themselves or by their shadow on level ground.
 
         Args:
-            centre: float32 (n, 2), east and north.
+            centre: float64 (n, 2), east and north.
             reach: float32 (n,), how far they extend around it.
             top_m: float32 (n,), their height.
             sun: (east, north, up), the unit vector to the sun.
@@ -113,13 +114,13 @@ class Pixels(NamedTuple):
 
 
 def boxes(
-    canvas: Canvas, centre: Floats, axis: Floats, half_length: Floats, half_width: Floats
+    canvas: Canvas, centre: Doubles, axis: Floats, half_length: Floats, half_width: Floats
 ) -> Pixels:
     """Return the pixels of turned rectangles, those included that the edge only cuts.
 
     Args:
         canvas: Where to draw.
-        centre: float32 (n, 2), east and north.
+        centre: float64 (n, 2), east and north.
         axis: float32 (n, 2), unit vector of the length.
         half_length: float32 (n,), metres.
         half_width: float32 (n,), metres.
@@ -154,12 +155,12 @@ def boxes(
     return Pixels(index, owner.take(which), out_along, out_across)
 
 
-def discs(canvas: Canvas, centre: Floats, radius: Floats) -> Pixels:
+def discs(canvas: Canvas, centre: Doubles, radius: Floats) -> Pixels:
     """Return the pixels of discs, those included that the edge only cuts.
 
     Args:
         canvas: Where to draw.
-        centre: float32 (n, 2), east and north.
+        centre: float64 (n, 2), east and north.
         radius: float32 (n,), metres.
     """
     scale = np.float32(1.0 / canvas.metres_per_pixel)

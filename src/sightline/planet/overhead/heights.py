@@ -44,7 +44,7 @@ class Boxes(Rows):
     See `contents.Buildings`.
 
     Attributes:
-        centre: float32 (n, 2).
+        centre: float64 (n, 2).
         axis: float32 (n, 2).
         half_length: float32 (n,).
         half_width: float32 (n,).
@@ -59,7 +59,7 @@ class Boxes(Rows):
         house: uint32 (n,).
     """
 
-    centre: Floats
+    centre: NDArray[np.float64]
     axis: Floats
     half_length: Floats
     half_width: Floats
@@ -138,7 +138,7 @@ def gather(
     count = near.size
     together = Boxes(
         centre=join(centre, parked[near]),
-        axis=turn.directions(join(every.axis, cars.axis[near])),
+        axis=turn.directions(join(every.axis, cars.axis[near])).astype(np.float32),
         half_length=join(every.half_length, cars.half_length[near]),
         half_width=join(every.half_width, cars.half_width[near]),
         eave_m=join(every.eave_m, cars.height[near]),

@@ -1,10 +1,12 @@
 """What stands in a neighbourhood: plain arrays in local metres, one class per sort of thing.
 
-Positions are metres east and north of the neighbourhood's origin, heights metres above sea level
-(``base_m``) or above the base (everything else). Arrays of one object have the same first
-dimension. ``key`` is a 32-bit hash of the object's own place on the planet's lattice: whatever is
-drawn by chance for an object (leaves, dents, whether a car stands here today) is drawn from it and
-never from the object's row, which differs between windows.
+Positions are metres east and north of the neighbourhood's origin, in double precision like the
+directions of things, so that every window puts them into the same place to a thousandth of a
+millimetre; heights are metres above sea level (``base_m``) or above the base (everything else).
+Arrays of one object have the same first dimension. ``key`` is a 32-bit hash of the object's own
+place on the planet's lattice: whatever is drawn by chance for an object (leaves, dents, whether a
+car stands here today) is drawn from it and never from the object's row, which differs between
+windows.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from sightline.planet.world.rows import Rows
 
 FloatArray = NDArray[np.float32]
+PlaceArray = NDArray[np.float64]
 KindArray = NDArray[np.int8]
 IndexArray = NDArray[np.int16]
 KeyArray = NDArray[np.uint32]
@@ -164,8 +167,8 @@ class Buildings(Rows):
         gone_year: (n,) first year in which it stands no more.
     """
 
-    centre: FloatArray
-    axis: FloatArray
+    centre: PlaceArray
+    axis: PlaceArray
     half_length: FloatArray
     half_width: FloatArray
     base_m: FloatArray
@@ -203,7 +206,7 @@ class Plants(Rows):
         planted_year: (n,) first year in which it stands, small; :data:`ALWAYS` for old trees.
     """
 
-    position: FloatArray
+    position: PlaceArray
     base_m: FloatArray
     height_m: FloatArray
     radius_m: FloatArray
@@ -228,11 +231,11 @@ class Furniture(Rows):
         key: (n,) uint32.
     """
 
-    position: FloatArray
+    position: PlaceArray
     base_m: FloatArray
     height_m: FloatArray
     kind: KindArray
-    axis: FloatArray
+    axis: PlaceArray
     style: IndexArray
     key: KeyArray
 
@@ -248,9 +251,9 @@ class ParkingSlots(Rows):
         key: (n,) uint32.
     """
 
-    position: FloatArray
+    position: PlaceArray
     base_m: FloatArray
-    axis: FloatArray
+    axis: PlaceArray
     key: KeyArray
 
 
@@ -268,8 +271,8 @@ class Streets(Rows):
         key: (n,) uint32.
     """
 
-    start: FloatArray
-    end: FloatArray
+    start: PlaceArray
+    end: PlaceArray
     half_width: FloatArray
     paved: NDArray[np.bool_]
     major: NDArray[np.bool_]

@@ -56,11 +56,11 @@ def furniture_of(
     inside &= water > 0.0
     height = np.where(kind == _FURNITURE_KIND.LAMP, lamp, _HEIGHT_M[kind])
     return Furniture(
-        position.astype(np.float32),
+        position,
         elevation,
         height.astype(np.float32),
         kind.astype(np.int8),
-        axis.astype(np.float32),
+        axis,
         sheet.style[row, column][which].astype(np.int16),
         keys[which, place],
     ).rows(inside)

@@ -37,6 +37,9 @@ _NOTHING = np.zeros((0, 0), np.float32)
 _OVERSHOT = np.float32(1.004)
 _NO_JUNCTION_M = np.float32(200.0)
 _AT_END_M = np.float32(0.01)
+# Half way between two roads, where one is not nearer than the other, rounding must not choose: the
+# first stays.
+_NEARER_M = np.float32(0.001)
 _FAR_FROM_ROADS = ((ACROSS, _FAR_M), (ALONG, 0.0), (TO_END, 0.0), (HALF_WIDTH, 3.0))
 
 
@@ -146,7 +149,7 @@ class _Place:
     def index_boxes(self, segments: Segments) -> NDArray[np.int64]:
         """Return first row, end row, first column, end column around each segment, (n, 4)."""
         margin = segments.half_width.astype(np.float64) + _AROUND_ROAD_M
-        start, end = segments.start.astype(np.float64), segments.end.astype(np.float64)
+        start, end = segments.start, segments.end
         (a_east, a_north), (b_east, b_north) = self.frame.to_lattice()
         sides = []
         for east, north, offset, count in (
@@ -169,9 +172,9 @@ def _road_fields(table: Float32, place: _Place, segments: Segments) -> None:
     nearest = np.full(shape, len(segments), np.int16)
     boxes = place.index_boxes(segments)
     usable = np.flatnonzero((boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2]))
-    delta = (segments.end - segments.start).astype(np.float64)
+    delta = segments.end - segments.start
     length = np.sqrt(delta[:, 0] * delta[:, 0] + delta[:, 1] * delta[:, 1])
-    along = (delta / length[:, None]).astype(np.float32)
+    along = delta / length[:, None]
     # A point's place along and across a segment is a sum of one part per row and one per column.
     rows = _axes(place.east[1], place.north[1], along, None)
     columns = _axes(place.east[0], place.north[0], along, segments.start)
@@ -183,7 +186,7 @@ def _road_fields(table: Float32, place: _Place, segments: Segments) -> None:
             top, bottom, left, right = boxes[number].tolist()
             box = (slice(top, bottom), slice(left, right))
             view = edge[box]
-            nearer = distance < view
+            nearer = distance < view - _NEARER_M
             np.copyto(view, distance, where=nearer)
             np.copyto(nearest[box], number, where=nearer)
     table[..., ROAD_EDGE] = edge
@@ -235,15 +238,17 @@ def _stretch(
     return stretch
 
 
-def _axes(east: FloatArray, north: FloatArray, along: Float32, start: Float32 | None) -> Float32:
+def _axes(
+    east: FloatArray, north: FloatArray, along: FloatArray, start: FloatArray | None
+) -> Float32:
     """Return each segment's forward and sideways part of one raster axis, (n, 2, points)."""
-    away_east, away_north = east.ravel().astype(np.float32), north.ravel().astype(np.float32)
+    away_east, away_north = east.ravel(), north.ravel()
     if start is not None:
         away_east, away_north = away_east - start[:, :1], away_north - start[:, 1:]
     x, y = along[:, :1], along[:, 1:]
     parts = np.empty((len(along), 2, east.size), np.float32)
-    np.add(away_east * x, away_north * y, out=parts[:, 0])
-    np.subtract(away_north * x, away_east * y, out=parts[:, 1])
+    np.add(away_east * x, away_north * y, out=parts[:, 0], casting="same_kind")
+    np.subtract(away_north * x, away_east * y, out=parts[:, 1], casting="same_kind")
     return parts
 
 

@@ -13,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+Metres = NDArray[np.floating[Any]]
+"""Float32 of pixels, float64 of things; what is computed of them has their precision."""
 
 FIELDS = (
     "road_edge_m",
@@ -64,9 +67,7 @@ class GroundRaster:
         """The fields as ``(rows * columns, len(FIELDS))``: one row per point of the grid."""
         return np.ascontiguousarray(self.fields.reshape(-1, self.fields.shape[2]))
 
-    def locate(
-        self, east: FloatArray, north: FloatArray
-    ) -> tuple[NDArray[np.int32], FloatArray, FloatArray]:
+    def locate(self, east: Metres, north: Metres) -> tuple[NDArray[np.int32], Metres, Metres]:
         """Return where places lie in the grid.
 
         Args:
@@ -83,26 +84,24 @@ class GroundRaster:
         row = _affine(self.to_row, east, north)
         return _cells(column, row, columns, rows, columns)
 
-    def facets(self, east: FloatArray, north: FloatArray) -> NDArray[np.int8]:  # noqa: ARG002
+    def facets(self, east: Metres, north: Metres) -> NDArray[np.int8]:  # noqa: ARG002
         """Return which of the window's faces each place lies on; numbers say no more than that."""
         return np.zeros(east.shape, np.int8)
 
-    def sample(self, east: FloatArray, north: FloatArray) -> FloatArray:
+    def sample(self, east: Metres, north: Metres) -> FloatArray:
         """Return all fields at places, float32 ``(len(FIELDS), n)``, from ``(n,)`` metres."""
         index, share_a, share_b = self.locate(east, north)
         return np.ascontiguousarray(_bilinear(self.flat, index, share_a, share_b, self.columns).T)
 
-    def elevation(self, east: FloatArray, north: FloatArray) -> FloatArray:
+    def elevation(self, east: Metres, north: Metres) -> FloatArray:
         """Return metres above sea level at places, from arrays of metres of any one shape."""
         return self.sample_one(ELEVATION, east, north)
 
-    def sample_one(self, name: int, east: FloatArray, north: FloatArray) -> FloatArray:
+    def sample_one(self, name: int, east: Metres, north: Metres) -> FloatArray:
         """Return one field, by its number, at places of any one shape."""
         return self.sample_some((name,), east, north)[0]
 
-    def sample_some(
-        self, names: Sequence[int], east: FloatArray, north: FloatArray
-    ) -> list[FloatArray]:
+    def sample_some(self, names: Sequence[int], east: Metres, north: Metres) -> list[FloatArray]:
         """Return several fields, by their numbers, at places of any one shape."""
         index, share_a, share_b = self.locate(east, north)
         corner = index.astype(np.intp)
@@ -169,9 +168,7 @@ class FacetedRaster(GroundRaster):
 
     facets_of: tuple[Facet, ...]
 
-    def locate(
-        self, east: FloatArray, north: FloatArray
-    ) -> tuple[NDArray[np.int32], FloatArray, FloatArray]:
+    def locate(self, east: Metres, north: Metres) -> tuple[NDArray[np.int32], Metres, Metres]:
         """Return where places lie in the grid of their own face; as :meth:`GroundRaster.locate`."""
         places = [_placed(facet, east, north) for facet in self.facets_of]
         own = _deepest(places)
@@ -189,14 +186,12 @@ class FacetedRaster(GroundRaster):
         assert found is not None  # noqa: S101 - there are several facets
         return found
 
-    def facets(self, east: FloatArray, north: FloatArray) -> NDArray[np.int8]:
+    def facets(self, east: Metres, north: Metres) -> NDArray[np.int8]:
         """Return which of the window's faces each place lies on; numbers say no more than that."""
         return _deepest([_placed(facet, east, north) for facet in self.facets_of])
 
 
-def _placed(
-    facet: Facet, east: FloatArray, north: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _placed(facet: Facet, east: Metres, north: Metres) -> tuple[Metres, Metres, Metres]:
     """Return the column, the row, and how many steps inside the face a place lies."""
     column, row = _affine(facet.to_column, east, north), _affine(facet.to_row, east, north)
     left, right, low, high = (np.float32(end) for end in facet.ends)
@@ -204,7 +199,7 @@ def _placed(
     return column, row, np.minimum(across, along)
 
 
-def _deepest(places: list[tuple[FloatArray, FloatArray, FloatArray]]) -> NDArray[np.int8]:
+def _deepest(places: list[tuple[Metres, Metres, Metres]]) -> NDArray[np.int8]:
     """Return the face in which each place lies deepest: outside its own the depth is negative."""
     own = np.zeros(places[0][2].shape, np.int8)
     deepest = places[0][2]
@@ -215,8 +210,8 @@ def _deepest(places: list[tuple[FloatArray, FloatArray, FloatArray]]) -> NDArray
 
 
 def _cells(
-    column: FloatArray, row: FloatArray, columns: int, rows: int, stride: int
-) -> tuple[NDArray[np.int32], FloatArray, FloatArray]:
+    column: Metres, row: Metres, columns: int, rows: int, stride: int
+) -> tuple[NDArray[np.int32], Metres, Metres]:
     """Return the flat index below and left, and the shares; the coordinates are overwritten."""
     for place, count in ((column, columns), (row, rows)):
         np.maximum(place, np.float32(0.0), out=place)
@@ -229,7 +224,7 @@ def _cells(
     return whole_row, column, row
 
 
-def _affine(factors: tuple[float, float, float], east: FloatArray, north: FloatArray) -> FloatArray:
+def _affine(factors: tuple[float, float, float], east: Metres, north: Metres) -> Metres:
     place = east * np.float32(factors[0])
     place += north * np.float32(factors[1])
     place += np.float32(factors[2])
@@ -237,7 +232,7 @@ def _affine(factors: tuple[float, float, float], east: FloatArray, north: FloatA
 
 
 def _bilinear(
-    table: FloatArray, index: NDArray[np.int32], a: FloatArray, b: FloatArray, step: int
+    table: FloatArray, index: NDArray[np.int32], a: Metres, b: Metres, step: int
 ) -> FloatArray:
     a, b = a[:, None], b[:, None]
     low = table.take(index, 0)

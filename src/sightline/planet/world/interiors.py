@@ -26,6 +26,7 @@ _MATERIAL, _USE = plain(Material), plain(Use)
 _BOX_KIND, _ROOF_KIND = plain(BoxKind), plain(RoofKind)
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _YARDS = np.array([_MATERIAL.PAVED, _MATERIAL.YARD, _MATERIAL.GARDEN], np.int8)
@@ -50,8 +51,8 @@ class Courts:
 
     row: IntArray
     column: IntArray
-    centre: Float32
-    axis: Float32
+    centre: Float64
+    axis: Float64
     room: Float32
     draws: Float32
     key: KeyArray
@@ -80,9 +81,9 @@ def courts_of(sheet: Sheet, blocks: Blocks, near: NDArray[np.bool_]) -> Courts:
         row,
         column,
         (low + right + up + far) * quarter,
-        (side / length[:, None]).astype(np.float32),
+        side / length[:, None],
         # Half a cell less street, pavement, house and yard.
-        np.maximum(shorter - np.float32(19.5), np.float32(2.0)),
+        np.maximum(shorter - 19.5, 2.0).astype(np.float32),
         many_units(key, 12),
         key,
     )
@@ -127,8 +128,8 @@ def court_slots(courts: Courts) -> ParkingSlots:
     )
 
 
-def _length(vectors: Float32) -> Float32:
-    length: Float32 = np.sqrt(vectors[:, 0] * vectors[:, 0] + vectors[:, 1] * vectors[:, 1])
+def _length(vectors: Float64) -> Float64:
+    length: Float64 = np.sqrt(vectors[:, 0] * vectors[:, 0] + vectors[:, 1] * vectors[:, 1])
     return length
 
 

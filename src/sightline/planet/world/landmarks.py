@@ -57,8 +57,8 @@ def _buildings(
     # The ridge runs along the longer side.
     turned = half_width > half_length
     return Buildings(
-        centre=(centre + axis * table[:, :1] + across * table[:, 1:2]).astype(np.float32),
-        axis=np.where(turned[:, None], across, axis).astype(np.float32),
+        centre=centre + axis * table[:, :1] + across * table[:, 1:2],
+        axis=np.where(turned[:, None], across, axis),
         half_length=np.maximum(half_length, half_width),
         half_width=np.minimum(half_length, half_width),
         base_m=np.zeros(count, np.float32),

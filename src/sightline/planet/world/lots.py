@@ -18,6 +18,7 @@ from sightline.planet.world.streets import Edges
 _USE = plain(Use)
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
@@ -54,9 +55,9 @@ class Lots(Rows):
         successor: (n,) bool: it is the other one.
     """
 
-    foot: Float32
-    along: Float32
-    inward: Float32
+    foot: Float64
+    along: Float64
+    inward: Float64
     width: Float32
     kerb: Float32
     front: Float32
@@ -112,9 +113,7 @@ def lots_of(sheet: Sheet, edges: tuple[Edges, Edges], blocks: Blocks, near: Bool
     count = np.clip(count, 0, np.where(use == _USE.FARM, 1, _MOST_LOTS))
     face = np.repeat(np.arange(len(row)), count)
     slot = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
-    each = np.minimum(free / np.maximum(count, 1).astype(np.float32), width * np.float32(1.45))[
-        face
-    ]
+    each = np.minimum(free / np.maximum(count, 1), width * np.float32(1.45))[face]
     return _built(
         sheet,
         cells,
@@ -140,17 +139,17 @@ def _built(
     face: IntArray,
     slot: IntArray,
     count: IntArray,
-    each: Float32,
-    before: Float32,
-    free: Float32,
-    start: Float32,
-    along: Float32,
-    lengths: Float32,
+    each: Float64,
+    before: Float64,
+    free: Float64,
+    start: Float64,
+    along: Float64,
+    lengths: Float64,
 ) -> Lots:
     side, row, column = (part[face] for part in sides)
     use, closed = cells.use[row, column], cells.closed[row, column]
     key = child_keys(sheet.key[row, column], side * 16 + slot + 200)
-    middle = (slot - (count[face] - 1) * 0.5).astype(np.float32) * each
+    middle = (slot - (count[face] - 1) * 0.5) * each
     place = before[face] + free[face] * np.float32(0.5) + middle
     ahead = along[face]
     inward = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
@@ -162,7 +161,7 @@ def _built(
         start[face] + ahead * place[:, None],
         ahead,
         inward,
-        each,
+        each.astype(np.float32),
         kerb,
         front,
         cells.depth[row, column] * np.where(closed, np.float32(1.0), 0.82 + 0.3 * units(key, 31)),
@@ -257,8 +256,8 @@ def _cells(sheet: Sheet, edges: tuple[Edges, Edges], blocks: Blocks) -> _Cells:
 
 
 def _insets(
-    cells: _Cells, side: IntArray, row: IntArray, column: IntArray, corner: Float32, along: Float32
-) -> tuple[Float32, Float32]:
+    cells: _Cells, side: IntArray, row: IntArray, column: IntArray, corner: Float64, along: Float64
+) -> tuple[Float64, Float64]:
     """Return how much of a side its two corners take: the crossing street, and houses on it.
 
     Rows along a run to the corners; those along b fit between them.
@@ -282,5 +281,5 @@ def _insets(
         gap = np.where(cells.closed[row, column], np.float32(0.0), np.float32(4.0))
         inset = inset + np.where(behind, cells.depth[row, column] + gap, np.float32(0.0))
         inset = (inset + np.where(street, np.maximum(cosine, 0) * back, 0)) / sine
-        insets.append(inset.astype(np.float32))
+        insets.append(inset)
     return insets[0], insets[1]

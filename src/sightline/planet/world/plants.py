@@ -29,6 +29,7 @@ _MATERIAL, _PLANT, _BIOME = plain(Material), plain(Species), plain(Biome)
 _BOX_KIND, _USE = plain(BoxKind), plain(Use)
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
@@ -142,7 +143,7 @@ def _planted_cells(
 
 def _position(
     sheet: Sheet, blocks: Blocks, row: IntArray, column: IntArray, spot: IntArray, draws: Float32
-) -> Float32:
+) -> Float64:
     a = ((spot % _GRID) + draws[0]) / np.float32(_GRID)
     b = ((spot // _GRID) + draws[1]) / np.float32(_GRID)
     hedgerow = blocks.material[row, column] == _MATERIAL.FIELD
@@ -154,7 +155,7 @@ def _position(
     corner = sheet.metres
     low = corner[row, column] + (corner[row + 1, column] - corner[row, column]) * a
     up = corner[row, column + 1] + (corner[row + 1, column + 1] - corner[row, column + 1]) * a
-    position: Float32 = low + (up - low) * b
+    position: Float64 = low + (up - low) * b
     return position
 
 
@@ -164,7 +165,7 @@ def _grown(
     row: IntArray,
     column: IntArray,
     key: NDArray[np.uint32],
-    position: Float32,
+    position: Float64,
     draws: Float32,
 ) -> Plants:
     biome = sheet.biome[row, column]
@@ -181,7 +182,7 @@ def _plants(
     row: IntArray,
     column: IntArray,
     key: NDArray[np.uint32],
-    position: Float32,
+    position: Float64,
     species: NDArray[np.int8],
     size: Float32,
     tint: Float32,
@@ -194,7 +195,7 @@ def _plants(
     young = np.floor(age * np.float32(1000.0)).astype(np.int16)
     planted = np.where(age < 0.12, 1990 + young // 3, ALWAYS).astype(np.int16)
     return Plants(
-        position=position.astype(np.float32),
+        position=position,
         base_m=np.zeros(len(key), np.float32),
         height_m=height.astype(np.float32),
         radius_m=(height * _SPREAD[species]).astype(np.float32),
@@ -251,7 +252,7 @@ def _street_trees(sheet: Sheet, segments: Segments, reach_m: float) -> Plants:
 
 
 def _in_building(
-    position: Float32,
+    position: Float64,
     row: IntArray,
     column: IntArray,
     buildings: Buildings,

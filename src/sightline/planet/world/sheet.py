@@ -52,7 +52,7 @@ class Sheet:
         climate_step: (m, n) numbers of climates.
         biome: (m, n) int8.
         shift: (m, n, 2) displacement in cells.
-        metres: (m, n, 2) float32 place of the displaced vertex in the window's frame.
+        metres: (m, n, 2) place of the displaced vertex in the window's frame.
         elevation: (m, n) metres.
         water: (m, n) metres to water.
         density: (m, n).
@@ -74,7 +74,7 @@ class Sheet:
     climate_step: IntArray
     biome: NDArray[np.int8]
     shift: FloatArray
-    metres: Float32
+    metres: FloatArray
     elevation: FloatArray
     water: FloatArray
     density: Float32
@@ -166,7 +166,7 @@ class Surveyor:
             climate,
             biomes(climate),
             shift,
-            frame.metres(moved).astype(np.float32),
+            frame.metres(moved),
             relief.elevation_m.reshape(size),
             relief.water.reshape(size),
             density.astype(np.float32),

@@ -14,6 +14,7 @@ from sightline.planet.world.settlements import URBAN_DENSITY
 from sightline.planet.world.sheet import Sheet
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
@@ -56,8 +57,8 @@ class Segments(Rows):
         path: (n,) bool: it lies inside a cell.
     """
 
-    start: Float32
-    end: Float32
+    start: Float64
+    end: Float64
     half_width: Float32
     major: BoolArray
     paved: BoolArray

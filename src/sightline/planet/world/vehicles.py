@@ -18,6 +18,7 @@ from sightline.planet.world.streets import Segments
 _MATERIAL = plain(Material)
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
 _SLOT_M = 6.0
 _MOST_SLOTS = 10
@@ -80,9 +81,9 @@ class Vehicles:
         key: (n,) uint32.
     """
 
-    position: Float32
+    position: Float64
     base_m: Float32
-    axis: Float32
+    axis: Float64
     colour: Float32
     half_length: Float32
     half_width: Float32
@@ -174,9 +175,9 @@ def _kerb_slots(sheet: Sheet, segments: Segments) -> ParkingSlots:
     drives_left = sheet.column("drives_left")[row, column][which] > 0.5
     forwards = np.where(left == drives_left, np.float32(1.0), np.float32(-1.0))
     return ParkingSlots(
-        position.astype(np.float32),
+        position,
         np.zeros(len(key), np.float32),
-        (along[which] * forwards[:, None]).astype(np.float32),
+        along[which] * forwards[:, None],
         key,
     )
 
@@ -201,8 +202,8 @@ def _park_slots(sheet: Sheet, blocks: Blocks) -> ParkingSlots:
     axis = up - low
     length = np.sqrt(axis[:, 0] * axis[:, 0] + axis[:, 1] * axis[:, 1])
     return ParkingSlots(
-        (low + axis * b).astype(np.float32),
+        low + axis * b,
         np.zeros(len(row), np.float32),
-        (axis / length[:, None]).astype(np.float32),
+        axis / length[:, None],
         child_keys(sheet.key[row, column], place + 3000),
     )

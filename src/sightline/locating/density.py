@@ -13,6 +13,7 @@ and c = theta cot theta (Pennec, *Intrinsic Statistics on Riemannian Manifolds*,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -21,7 +22,6 @@ from numpy.typing import ArrayLike, NDArray
 from sightline.errors import UsageError
 from sightline.geo.coordinates import EARTH_RADIUS_M, from_unit_vectors
 from sightline.locating.evidence import (
-    PAIRS_AT_ONCE,
     Floats,
     Placement,
     as_evidence,
@@ -45,6 +45,10 @@ FAR = 13.0
 # Rings around a candidate in which the density is bounded, one after another.
 RINGS = 4
 MAX_STEPS = 500
+CLIMBING_PAIRS = 1 << 14
+CLIMBS = 4096
+# Squared chords and sines below this are a point and its antipode.
+_TINY = 1e-24
 
 
 def density_mode(
@@ -102,16 +106,13 @@ def _modes(centres: Floats, weights: Floats, scores: Floats, sigma: float) -> Fl
     on_threads(choose, list(in_chunks(*weights.shape)))
     query, match = np.nonzero(starts)
     summits, heights = np.empty((len(query), 3)), np.empty(len(query))
+    planes = np.ascontiguousarray(centres.transpose(2, 0, 1))
 
     def climb(part: slice) -> None:
         own, from_match = query[part], match[part]
-        summits[part], heights[part] = _climb(
-            centres, weights, own, centres[own, from_match], sigma
-        )
+        summits[part], heights[part] = _climb(planes, weights, own, centres[own, from_match], sigma)
 
-    # Many queries climb together, as far as their kernels fit into the processor's cache.
-    together = max(1, PAIRS_AT_ONCE // weights.shape[1])
-    on_threads(climb, [slice(at, at + together) for at in range(0, len(query), together)])
+    on_threads(climb, [slice(at, at + CLIMBS) for at in range(0, len(query), CLIMBS)])
     highest = np.zeros(len(centres))
     np.maximum.at(highest, query, heights)
     # Climbs to one summit agree to rounding; the better match speaks for it.
@@ -126,11 +127,12 @@ def _modes(centres: Floats, weights: Floats, scores: Floats, sigma: float) -> Fl
 def _distances(centres: Floats, sigma: float) -> Floats:
     """Return angles (n, k, k) between the matches of each query in sigma, inf beyond ``FAR``."""
     squared = squared_chords(centres)
-    # An arc sine costs more than the rest, and of small kernels hardly any two touch.
     half = FAR * sigma / 2.0
-    near = squared <= (np.inf if half >= np.pi / 2 else (2.0 * np.sin(half)) ** 2)
-    distances = np.full(squared.shape, np.inf)
-    distances[near] = _angles_of(squared[near]) / sigma
+    far = None if half >= np.pi / 2 else squared > (2.0 * np.sin(half)) ** 2
+    distances = _angles_of(squared)
+    distances *= 1.0 / sigma
+    if far is not None:
+        np.copyto(distances, np.inf, where=far)
     return distances
 
 
@@ -156,8 +158,9 @@ def _starts(distances: Floats, weights: Floats) -> NDArray[np.bool_]:
     candidates = (weights > 0) & (around + np.exp(-4.5) >= enough[:, None])
     for rings in (1, RINGS):
         query, match = np.nonzero(candidates)
-        bound = _bound(distances[query, match], weights[query], best[query], rings)
-        candidates[query, match] = bound >= enough[query]
+        candidates[query, match] = _may_reach(
+            distances[query, match], weights[query], best[query], enough[query], rings
+        )
     # In one spot the heaviest match speaks for all, so that ties end with the best one.
     rank = np.argsort(np.argsort(-weights, axis=1, kind="stable"), axis=1)
     query, match = np.nonzero(candidates)
@@ -169,8 +172,10 @@ def _starts(distances: Floats, weights: Floats) -> NDArray[np.bool_]:
     return starts
 
 
-def _bound(distances: Floats, weights: Floats, best: Floats, rings: int) -> Floats:
-    """Bound the density of all places that have a given match as their nearest.
+def _may_reach(
+    distances: Floats, weights: Floats, best: Floats, enough: Floats, rings: int
+) -> NDArray[np.bool_]:
+    """Say where a place that has a given match as its nearest may be as dense as asked.
 
     All weights sum to 1, so at a distance r (in sigma) from the nearest match the density is at
     most exp(-r²/2): beyond ``reach`` it is below ``best``. Within a ring from r to r' no kernel is
@@ -180,19 +185,27 @@ def _bound(distances: Floats, weights: Floats, best: Floats, rings: int) -> Floa
         distances: (r, k), from the match to all matches of its query, in sigma.
         weights: (r, k).
         best: (r,), a density that is reached for certain.
+        enough: (r,), the density that is asked for.
         rings: How finely to look; more bound more tightly.
 
     Returns:
         (r,)
     """
-    reach = _reach(best)
-    bound = np.zeros(len(distances))
+    reach = _reach(best) / rings
+    may = np.zeros(len(distances), np.bool_)
+    left = np.arange(len(distances))
     for ring in range(rings):
-        inner, outer = reach * (ring / rings), reach * ((ring + 1) / rings)
-        closest = np.maximum(distances - outer[:, None], inner[:, None])
-        kernels = np.exp(-0.5 * np.square(closest))
-        np.maximum(bound, np.einsum("rk,rk->r", kernels, weights), out=bound)
-    return bound
+        step = reach[left, None]
+        kernels = distances[left] - step * (ring + 1)
+        np.maximum(kernels, step * ring, out=kernels)
+        np.square(kernels, out=kernels)
+        kernels *= -0.5
+        np.exp(kernels, out=kernels)
+        # One ring is enough, and the others are not looked at.
+        reached = _sums(kernels, weights[left]) >= enough[left]
+        may[left[reached]] = True
+        left = left[~reached]
+    return may
 
 
 def _reach(best: Floats) -> Floats:
@@ -202,19 +215,24 @@ def _reach(best: Floats) -> Floats:
 
 def _angles_of(squared_chords: Floats) -> Floats:
     """Return angles in radians from squared chords of the unit sphere."""
-    return np.asarray(2.0 * np.arcsin(np.minimum(0.5 * np.sqrt(squared_chords), 1.0)))
+    angles = np.sqrt(squared_chords)
+    angles *= 0.5
+    np.minimum(angles, 1.0, out=angles)
+    np.arcsin(angles, out=angles)
+    angles *= 2.0
+    return angles
 
 
 def _climb(
     centres: Floats, weights: Floats, query: NDArray[np.intp], starts: Floats, sigma: float
 ) -> tuple[Floats, Floats]:
-    """Climb from every start to its summit, all at once.
+    """Climb from every start to its summit, many at once.
 
     Newton steps where the density is concave, mean-shift steps elsewhere; a step that would lead
     down is cut to a quarter until it does not.
 
     Args:
-        centres: Kernels (n, k, 3).
+        centres: Kernels (3, n, k).
         weights: (n, k).
         query: Which row of the kernels each start belongs to (r,).
         starts: Unit vectors (r, 3).
@@ -226,46 +244,65 @@ def _climb(
     place = starts.copy()
     height = np.zeros(len(starts))
     step = np.zeros_like(starts)
-    active = np.arange(len(starts))
-    for _ in range(MAX_STEPS):
-        if not len(active):
-            break
+    taken = np.zeros(len(starts), np.intp)
+    # As many at once as fit into the processor's cache. Some climbs are ten times as long as most:
+    # others follow those that have arrived.
+    together = max(1, CLIMBING_PAIRS // weights.shape[1])
+    active, waiting = np.arange(min(together, len(starts))), together
+    while len(active):
         trial = _move(place[active], step[active])
-        rows = query[active]
-        value, proposal = _ascent(trial, centres[rows], weights[rows], sigma)
+        value, proposal = _ascent(trial, centres, weights, query[active], sigma)
         up = value >= height[active]
         risen = active[up]
         place[risen], height[risen], step[risen] = trial[up], value[up], proposal[up]
         step[active[~up]] *= 0.25
-        active = active[np.linalg.norm(step[active], axis=1) * EARTH_RADIUS_M > STEP_M]
+        taken[active] += 1
+        on = np.linalg.norm(step[active], axis=1) * EARTH_RADIUS_M > STEP_M
+        active = active[on & (taken[active] < MAX_STEPS)]
+        following = np.arange(waiting, min(waiting + together - len(active), len(starts)))
+        active, waiting = np.concatenate([active, following]), waiting + len(following)
     return place, height
 
 
-def _ascent(place: Floats, centres: Floats, weights: Floats, sigma: float) -> tuple[Floats, Floats]:
-    """Return the densities (r,) at unit vectors (r, 3) and the steps uphill (r, 3), tangents."""
+def _ascent(
+    place: Floats, centres: Floats, weights: Floats, rows: NDArray[np.intp], sigma: float
+) -> tuple[Floats, Floats]:
+    """Return the densities (r,) at unit vectors (r, 3) and the steps uphill (r, 3), tangents.
+
+    Args:
+        place: Where the climbs are.
+        centres: Kernels (3, n, k), coordinate by coordinate: three long products are faster than
+            many short ones.
+        weights: (n, k).
+        rows: Which kernels each place belongs to (r,).
+        sigma: Radians.
+    """
     east, north = _tangents(place)
-    offset = centres - place[:, None]
-    squared = np.einsum("rkd,rkd->rk", offset, offset)
+    offset = [centres[axis].take(rows, axis=0) - place[:, axis, None] for axis in range(3)]
+    squared = np.maximum(_along(offset, offset), _TINY)
     angle = _angles_of(squared)
-    kernel = weights * np.exp(-0.5 * np.square(angle / sigma))
+    kernel = weights.take(rows, axis=0)
+    kernel *= np.exp(np.square(angle / sigma) * -0.5)
     # Projected on the tangent plane an offset has length sin(theta): stretch it to theta. Towards
     # the antipode there is no direction; its kernel stays out of the step.
-    sine, cosine = np.sqrt(squared * np.maximum(1.0 - squared / 4.0, 0.0)), 1.0 - squared / 2.0
-    stretch = np.divide(angle, sine, out=np.ones_like(angle), where=sine > 1e-12)
-    tangent_x = stretch * np.einsum("rkd,rd->rk", offset, east)
-    tangent_y = stretch * np.einsum("rkd,rd->rk", offset, north)
-    bend = stretch * cosine
+    sine = np.sqrt(np.maximum(squared * (1.0 - squared / 4.0), _TINY))
+    stretch = angle / sine
+    stretch[sine <= 2e-12] = 1.0
+    tangent_x = _along(offset, [part[:, None] for part in east.T]) * stretch
+    tangent_y = _along(offset, [part[:, None] for part in north.T]) * stretch
+    bend = stretch * (1.0 - squared / 2.0)
     # (1 - theta cot theta) / theta² tends to 1/3.
-    away = angle > 1e-4
-    lost = np.divide(1.0 - bend, np.square(angle), out=np.full_like(angle, 1 / 3), where=away)
+    turned = np.square(angle)
+    lost = np.where(angle > 1e-4, (1.0 - bend) / turned, 1 / 3)
     pull = kernel * (sigma**-2 - lost)
     height = kernel.sum(axis=1)
-    slope_x, slope_y = (kernel * tangent_x).sum(axis=1), (kernel * tangent_y).sum(axis=1)
-    flat = (kernel * bend).sum(axis=1)
+    slope_x, slope_y = _sums(kernel, tangent_x), _sums(kernel, tangent_y)
+    flat = _sums(kernel, bend)
     # Minus the Hessian, times sigma².
-    xx = flat - (pull * tangent_x**2).sum(axis=1)
-    yy = flat - (pull * tangent_y**2).sum(axis=1)
-    xy = -(pull * tangent_x * tangent_y).sum(axis=1)
+    pull_x = pull * tangent_x
+    xx, xy = flat - _sums(pull_x, tangent_x), -_sums(pull_x, tangent_y)
+    pull *= tangent_y
+    yy = flat - _sums(pull, tangent_y)
     determinant = xx * yy - xy * xy
     concave = (determinant > 1e-12 * height**2) & (xx + yy > 0)
     safe = np.where(concave, determinant, 1.0)
@@ -277,14 +314,29 @@ def _ascent(place: Floats, centres: Floats, weights: Floats, sigma: float) -> tu
     return height, step_x[:, None] * east + step_y[:, None] * north
 
 
+def _along(vectors: Sequence[Floats], others: Sequence[Floats]) -> Floats:
+    """Return the dot products of vectors given coordinate by coordinate."""
+    total = vectors[0] * others[0]
+    for one, other in zip(vectors[1:], others[1:], strict=True):
+        total += one * other
+    return total
+
+
+def _sums(one: Floats, other: Floats) -> Floats:
+    """Return the sums (r,) of the products of two arrays (r, k)."""
+    return np.asarray(np.einsum("rk,rk->r", one, other))
+
+
 def _tangents(place: Floats) -> tuple[Floats, Floats]:
     """Return two unit vectors (r, 3) each that span the tangent planes at ``place`` (r, 3)."""
-    # Any axis far from the place will do; the poles need another one than the rest.
-    polar = np.abs(place[:, 2:]) > 0.9
-    axis = np.where(polar, [[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]])
-    east = np.cross(axis, place)
-    east /= np.linalg.norm(east, axis=1, keepdims=True)
-    return east, np.cross(place, east)
+    x, y, z = place.T
+    # Across the Earth's axis, or at the poles, across another one.
+    polar = np.abs(z) > 0.9
+    zero = np.zeros_like(x)
+    east = np.stack([np.where(polar, zero, -y), np.where(polar, -z, x), np.where(polar, y, zero)])
+    east /= np.sqrt(_along(east, east))
+    a, b, c = east
+    return east.T, np.stack([y * c - z * b, z * a - x * c, x * b - y * a], axis=1)
 
 
 def _move(place: Floats, step: Floats) -> Floats:

@@ -254,7 +254,12 @@ class Searcher:
         """Ascending places around the candidates, at most ``_MOST_NEIGHBOURS`` evenly chosen."""
         offsets = self.references.offsets
         parts = []
-        around = self.references.around(coordinates, POOL_REACH * request.pool_m)
+        around: Sequence[NDArray[np.int64]]
+        if request.rows is not None and sum(map(size, request.rows)) <= _MOST_NEIGHBOURS:
+            # Of a small cell all rows are compared sooner than those around are looked up.
+            around = [positions(rows) for rows in request.rows]
+        else:
+            around = self.references.around(coordinates, POOL_REACH * request.pool_m)
         for number, rows in enumerate(around):
             kept = rows
             if request.rows is not None:

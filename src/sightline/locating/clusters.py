@@ -76,9 +76,7 @@ def largest_cluster(
     """
     require_number("mean_exponent", mean_exponent, at_least=0.0)
     evidence = as_evidence(coordinates, scores)
-    labels = cluster_labels(
-        evidence.coordinates, epsilon_m=epsilon_m, min_samples=min_samples, convention=convention
-    )
+    labels = _labels(evidence, epsilon_m, min_samples, convention)
     if convention == "visloc":
         # Ties go by label there, not by score: ranks stand in for the scores.
         order = np.broadcast_to(-np.arange(labels.shape[1], dtype=np.float64), labels.shape)
@@ -119,6 +117,14 @@ def cluster_labels(
         UsageError: A setting cannot be.
         CoordinateError: A coordinate is out of range.
     """
+    places = np.asarray(coordinates, dtype=np.float64)
+    evidence = as_evidence(places, np.zeros(places.shape[:-1]))
+    return _labels(evidence, epsilon_m, min_samples, convention)
+
+
+def _labels(
+    evidence: Evidence, epsilon_m: float, min_samples: int, convention: Convention | None
+) -> Labels:
     require_number("epsilon_m", epsilon_m, at_least=0.0)
     require_number("min_samples", min_samples, at_least=1)
     if convention not in (None, "visloc"):
@@ -126,8 +132,6 @@ def cluster_labels(
             f"convention must be None or 'visloc'. Got {convention!r}.",
             hint="Leave the convention out for the method as the paper defines it.",
         )
-    places = np.asarray(coordinates, dtype=np.float64)
-    evidence = as_evidence(places, np.zeros(places.shape[:-1]))
     labels: Labels = np.full(evidence.valid.shape, NOISE, dtype=np.intp)
     for chunk in in_chunks(*evidence.valid.shape):
         near = _neighbours(

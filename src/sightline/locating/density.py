@@ -333,10 +333,11 @@ def _tangents(place: Floats) -> tuple[Floats, Floats]:
     # Across the Earth's axis, or at the poles, across another one.
     polar = np.abs(z) > 0.9
     zero = np.zeros_like(x)
-    east = np.stack([np.where(polar, zero, -y), np.where(polar, -z, x), np.where(polar, y, zero)])
-    east /= np.sqrt(_along(east, east))
-    a, b, c = east
-    return east.T, np.stack([y * c - z * b, z * a - x * c, x * b - y * a], axis=1)
+    across = [np.where(polar, zero, -y), np.where(polar, -z, x), np.where(polar, y, zero)]
+    length = np.sqrt(_along(across, across))
+    a, b, c = (part / length for part in across)
+    north = [y * c - z * b, z * a - x * c, x * b - y * a]
+    return np.stack([a, b, c], axis=1), np.stack(north, axis=1)
 
 
 def _move(place: Floats, step: Floats) -> Floats:

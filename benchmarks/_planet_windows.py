@@ -25,8 +25,8 @@ Shares = tuple[float, float]
 
 
 SAMPLES = {"first sample": 0, "second sample": 1}
-"""The causes of differences were looked for in the first; the second was drawn once they were
-mended."""
+"""The causes of differences were looked for in the first, and in the end in the three pictures of
+the second that still differed."""
 
 
 def compared(places: int) -> dict[str, Any]:

@@ -68,9 +68,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sets = pair_sets(arguments.train, 300, 2000)
-    manifest = make_pairs(arguments.out / f"pairs-{arguments.train}-2000", sets, 2)
+    out = arguments.out / f"world-{WORLD_VERSION}.{RENDER_VERSION}"
+    manifest = make_pairs(out / f"pairs-{arguments.train}-2000", sets, 2)
     recipe = recipe_of(arguments.rate)
-    galleries = Galleries(recipe, manifest, arguments.out / "pixels")
+    galleries = Galleries(recipe, manifest, out / "pixels")
     found, vectors = {}, []
     for name, loss in LOSSES.items():
         begun = time.process_time()

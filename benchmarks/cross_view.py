@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--name", help="of the results, in place of PART-SETTING")
     arguments = parser.parse_args()
     begun = time.perf_counter()
+    # Pictures of one world, and what was trained on them, are never taken for those of another.
+    out = arguments.out / f"world-{WORLD_VERSION}.{RENDER_VERSION}"
     part = PARTS[arguments.part]
     if arguments.only:
         strange = set(arguments.only) - set(part.systems)
@@ -59,13 +61,13 @@ def main() -> None:
         for key, _, raw in (one.partition("=") for one in arguments.set)
     }
     sets = pair_sets(arguments.train, 300, arguments.test)
-    data = arguments.out / f"pairs-{arguments.train}-{arguments.test}"
+    data = out / f"pairs-{arguments.train}-{arguments.test}"
     manifest = make_pairs(data, sets, arguments.workers)
     made_s = time.perf_counter() - begun
     trials = part.trials([arguments.setting], arguments.seeds or part.seeds, changes)
-    pixels = arguments.out / "pixels"
+    pixels = out / "pixels"
     decode(trials, manifest, pixels)
-    scores = all_trials(trials, manifest, pixels, arguments.out / arguments.part, arguments.workers)
+    scores = all_trials(trials, manifest, pixels, out / arguments.part, arguments.workers)
     found = report(part, arguments.setting, trials, scores)
     took = {"pairs_s": round(made_s), "took_s": round(time.perf_counter() - begun)}
     versions = {"world_version": WORLD_VERSION, "render_version": RENDER_VERSION}

@@ -48,12 +48,12 @@ def main() -> None:
     parser.add_argument("--name", help="of the results, in place of PART")
     arguments = parser.parse_args()
     begun = time.perf_counter()
+    # Pictures of one world, and what was trained on them, are never taken for those of another.
+    out = arguments.out / f"world-{WORLD_VERSION}.{RENDER_VERSION}"
     part = PARTS[arguments.part]
-    photos = make_photos(
-        arguments.out / f"photos-{arguments.train}", arguments.train, arguments.workers
-    )
+    photos = make_photos(out / f"photos-{arguments.train}", arguments.train, arguments.workers)
     made_s = time.perf_counter() - begun
-    runs = arguments.out / f"runs-{arguments.train}-{arguments.epochs}"
+    runs = out / f"runs-{arguments.train}-{arguments.epochs}"
     sizes = {key: getattr(arguments, key) for key in ("train", "epochs", "seeds", "precision")}
     with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
         trials = Trials(photos, runs, pool, **sizes)

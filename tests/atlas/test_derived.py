@@ -13,12 +13,13 @@ import threading
 import time
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
 from sightline.atlas import Atlas, build_derived, check
 from sightline.atlas import derived as derived_module
-from sightline.atlas.derived import current_manifest, current_name, open_current
+from sightline.atlas.derived import INDEX_NAME, current_manifest, current_name, open_current
 from sightline.atlas.store import Store
 from sightline.atlas.whiten import fit_store_whitening, store_statistics
 from sightline.errors import AtlasDamagedError, AtlasEmptyError, OutputError
@@ -483,3 +484,16 @@ def _cell_of(place: np.ndarray) -> np.uint64:
     from sightline.geo import cells
 
     return cells.parents(cells.cell_ids(place[None, :]), 12)[0]
+
+
+def test_an_index_turns_by_itself_where_there_is_no_whitening(tmp_path: Path):
+    store = clouds.write(tmp_path / "a", clouds.card(24, 2, None), ROWS)
+    build_derived(tmp_path / "a", **SMALL)
+    derived = open_current(tmp_path / "a", store.card)
+    index = faiss.read_index(str(derived.folder / INDEX_NAME))
+    assert isinstance(index, faiss.IndexPreTransform)
+    atlas = Atlas.open(tmp_path / "a")
+    found = atlas.search(ROWS.raw[::30], 10, mode="approximate", **PLAIN)
+    ids, _ = brute_force(derived.whitening, ROWS, ROWS.raw[::30], 10)
+    share = np.mean([np.isin(a, b).mean() for a, b in zip(ids, found.ids, strict=True)])
+    assert share > found.recall_estimate - 0.05

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from sightline.planet.world.assembly import World
-from sightline.planet.world.ground_raster import ELEVATION, LATTICE_A, LATTICE_B, ROAD_EDGE, WATER
+from sightline.planet.world.ground_raster import (
+    ACROSS,
+    ELEVATION,
+    LATTICE_A,
+    LATTICE_B,
+    ROAD_EDGE,
+    WATER,
+)
 from sightline.planet.world.lattice import CELLS, lattice_of, vectors_of
 from sightline.planet.world.neighbourhood import Neighbourhood
 
@@ -195,3 +202,17 @@ def _faces(window: Neighbourhood) -> list[tuple[int, float, float]]:
     corners = np.array([[x, y] for x in (-1, 1) for y in (-1, 1)]) * window.reach_m
     faces, a, b = lattice_of(window.frame.vectors(corners))
     return list(zip(faces.tolist(), a.tolist(), b.tolist(), strict=True))
+
+
+def test_half_way_between_two_roads_every_window_reads_the_same_one() -> None:
+    # At this corner two border roads meet, and the diagonal of a grid lies half way between them.
+    corner = np.array([1.0, 1.0, -1.0]) / np.sqrt(3.0)
+    random = np.random.default_rng(4)
+    first = around(corner, 200.0)
+    metres = random.uniform(-60.0, 60.0, (4000, 2))
+    vectors = first.frame.vectors(metres)
+    here = first.ground.sample(*metres.T)
+    for _ in range(4):
+        second = around(first.frame.vectors(random.uniform(-90.0, 90.0, (1, 2)))[0], 200.0)
+        there = second.ground.sample(*second.frame.metres(vectors).T)
+        assert np.abs(here - there)[[ROAD_EDGE, ACROSS]].max() < 0.1

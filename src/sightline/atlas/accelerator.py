@@ -67,7 +67,7 @@ def train(
             special, which :func:`sightline.atlas.whiten.rotated` sees to where there is a
             whitening. Where there is none, only those who ask the index should pay for it: with
             1,792 dimensions a rotation is 13 MB, read for every query.
-        seed: Of the sample and the clustering.
+        seed: Of the sample and the clustering; FAISS's rotation has one of its own.
         progress: Told about rows added.
     """
     rows, k = segment.vectors.shape

@@ -18,9 +18,10 @@ _ROWS_FOR_STATISTICS = 262_144
 
 
 def fit_store_whitening(store: Store, *, without: slice | None = None) -> Whitening:
-    """Fit the whitening that the atlas's card asks for, with axes of no special direction.
+    """Fit the whitening that the atlas's card asks for.
 
-    Where the card asks for none, the vectors stay what they are; an index turns them by itself.
+    Its axes have no special direction. Where the card asks for none, the vectors stay what they
+    are, and an index turns them by itself.
 
     Args:
         store: The rows.

@@ -13,6 +13,7 @@ and c = theta cot theta (Pennec, *Intrinsic Statistics on Riemannian Manifolds*,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Literal
 
@@ -45,6 +46,7 @@ FAR = 13.0
 # Rings around a candidate in which the density is bounded, one after another.
 RINGS = 4
 MAX_STEPS = 500
+# Pairs of climbs and kernels that are worked on at once, and climbs that a thread is given.
 CLIMBING_PAIRS = 1 << 14
 CLIMBS = 4096
 # Squared chords and sines below this are a point and its antipode.
@@ -112,7 +114,9 @@ def _modes(centres: Floats, weights: Floats, scores: Floats, sigma: float) -> Fl
         own, from_match = query[part], match[part]
         summits[part], heights[part] = _climb(planes, weights, own, centres[own, from_match], sigma)
 
-    on_threads(climb, [slice(at, at + CLIMBS) for at in range(0, len(query), CLIMBS)])
+    share = -(-len(query) // (os.cpu_count() or 1))
+    part = max(CLIMBING_PAIRS // weights.shape[1], min(CLIMBS, share), 1)
+    on_threads(climb, [slice(at, at + part) for at in range(0, len(query), part)])
     highest = np.zeros(len(centres))
     np.maximum.at(highest, query, heights)
     # Climbs to one summit agree to rounding; the better match speaks for it.

@@ -86,7 +86,7 @@ class Turn:
         return turned
 
     def back(self, east: Floats, north: Floats) -> tuple[Floats, Floats]:
-        """The window's east and north of places in the picture's metres, float32 as broadcast."""
+        """The window's east and north of places in the picture's metres, as broadcast."""
         x, y = east - np.float32(self.east), north - np.float32(self.north)
         sine, cosine = np.float32(self.sine), np.float32(self.cosine)
         return (

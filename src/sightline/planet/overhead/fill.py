@@ -90,7 +90,7 @@ class Canvas:
         ):
             # From the thing to its shadow's tip: a stretch about the point halfway.
             halfway = centre[:, axis] - length * np.float32(part)
-            halfway -= np.float32(middle)
+            halfway -= middle
             np.abs(halfway, out=halfway)
             halfway -= length * np.float32(abs(part))
             touched &= halfway < reach + np.float32(half * self.metres_per_pixel / 2)

@@ -37,9 +37,9 @@ _NOTHING = np.zeros((0, 0), np.float32)
 _OVERSHOT = np.float32(1.004)
 _NO_JUNCTION_M = np.float32(200.0)
 _AT_END_M = np.float32(0.01)
-# Half way between two roads, where one is not nearer than the other, rounding must not choose: the
-# first stays.
-_NEARER_M = np.float32(0.001)
+# Half way between two roads neither is the nearer one, and by how much it seems to be hangs on the
+# window, whose grid is straight where the lattice bends: some millimetres. There the first stays.
+_NEARER_M = np.float32(0.005)
 _FAR_FROM_ROADS = ((ACROSS, _FAR_M), (ALONG, 0.0), (TO_END, 0.0), (HALF_WIDTH, 3.0))
 
 
@@ -166,9 +166,13 @@ class _Place:
 
 
 def _road_fields(table: Float32, place: _Place, segments: Segments) -> None:
-    """Measure the distance to every street in a box around it; the nearest edge wins."""
+    """Measure the distance to every street in a box around it; the nearest edge wins.
+
+    Of two streets that lie beside a point as near as each other, the first one wins.
+    """
     shape = table.shape[:2]
     edge = np.full(shape, _FAR_M)
+    held = np.zeros(shape, np.bool_)  # by a street that lies beside the point
     nearest = np.full(shape, len(segments), np.int16)
     boxes = place.index_boxes(segments)
     usable = np.flatnonzero((boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2]))
@@ -182,12 +186,13 @@ def _road_fields(table: Float32, place: _Place, segments: Segments) -> None:
     for first in range(0, len(usable), _AT_ONCE):
         chosen = usable[first : first + _AT_ONCE]
         away = _edge_distances(chosen, boxes, rows, columns, lengths, segments.half_width)
-        for number, distance in zip(chosen.tolist(), away, strict=True):
+        for number, (distance, beside) in zip(chosen.tolist(), away, strict=True):
             top, bottom, left, right = boxes[number].tolist()
             box = (slice(top, bottom), slice(left, right))
             view = edge[box]
-            nearer = distance < view - _NEARER_M
+            nearer = view - distance > (beside & held[box]) * _NEARER_M
             np.copyto(view, distance, where=nearer)
+            np.copyto(held[box], beside, where=nearer)
             np.copyto(nearest[box], number, where=nearer)
     table[..., ROAD_EDGE] = edge
     _along_nearest(table, nearest, rows, columns, segments, lengths)
@@ -200,12 +205,14 @@ def _edge_distances(
     columns: Float32,
     lengths: Float32,
     halves: Float32,
-) -> list[Float32]:
-    """Return the distance to the edge of each chosen street at the points of its box.
+) -> list[tuple[Float32, NDArray[np.bool_]]]:
+    """Return each chosen street's distance to its edge, and whether it lies beside the point.
+
+    Both at the points of its box; it does not lie beside those beyond its ends.
 
     Boxes of about one size are worked out together, padded to the largest.
     """
-    found = [_NOTHING] * len(chosen)
+    found = [(_NOTHING, _NOTHING > 0)] * len(chosen)
     box = boxes[chosen]
     height, width = box[:, 1] - box[:, 0], box[:, 3] - box[:, 2]
     sizes = (height >> _LIKE_BITS) * 65536 + (width >> _LIKE_BITS)
@@ -218,14 +225,16 @@ def _edge_distances(
         beyond = np.minimum(forward, lengths[group, None, None])
         np.maximum(beyond, np.float32(0.0), out=beyond)
         beyond -= forward
+        beside = beyond == 0
         # Beyond two streets' ends their corner is as near to both: the one less overshot wins.
         beyond *= beyond * _OVERSHOT
         sideways *= sideways
         beyond += sideways
         np.sqrt(beyond, out=beyond)
         beyond -= halves[group, None, None]
-        for place, distance in zip(places.tolist(), beyond, strict=True):
-            found[place] = distance[: height[place], : width[place]]
+        for number, place in enumerate(places.tolist()):
+            part = (slice(height[place]), slice(width[place]))
+            found[place] = beyond[number][part], beside[number][part]
     return found
 
 

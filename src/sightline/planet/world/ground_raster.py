@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 Metres = NDArray[np.floating[Any]]
-"""Float32 of pixels, float64 of things; what is computed of them has their precision."""
+"""Float32 of pixels, float64 of things; either is read from the grid with float32 accuracy."""
 
 FIELDS = (
     "road_edge_m",

@@ -18,6 +18,7 @@ from sightline.atlas.rerank import (
     squared_gaps,
 )
 from sightline.atlas.whiten import fit_store_whitening
+from sightline.geo import cells
 from sightline.geo.distance import destination, great_circle_m
 
 from . import clouds
@@ -153,3 +154,33 @@ def test_one_region_means_global_scores(tmp_path: Path):
     ids, cosines = brute_force(fit_store_whitening(store), rows, rows.raw[:4], 5)
     np.testing.assert_array_equal(found.ids, ids)
     np.testing.assert_allclose(found.scores, cosines.clip(-1, 1), atol=1e-6)
+
+
+def test_in_a_small_cell_all_its_rows_of_a_place_are_heard_and_no_others(tmp_path: Path):
+    rows = clouds.cloud(400, regions=1)
+    store = clouds.write(tmp_path / "a", clouds.card(24, 1), rows)
+    whitening = fit_store_whitening(store)
+    own = cells.parents(cells.cell_ids(rows.places), 2)
+    names, counts = np.unique(own, return_counts=True)
+    cell, pool_m = names[counts.argmax()], 200_000.0
+    inside = np.flatnonzero(own == cell)
+    assert 25 < len(inside) < len(rows.places)
+    queries = rows.raw[inside[:4]]
+    found = Atlas.open(tmp_path / "a").search(
+        queries, 8, cell=int(cell), fingerprint=FINGERPRINT, pool_m=pool_m
+    )
+    every = clouds.whitened(whitening, rows.raw.mean(axis=1))[inside]
+    moved = 0
+    for q, query in enumerate(queries):
+        cosines = every @ whitening.apply(query.mean(axis=0)).astype(np.float64)
+        best = np.argsort(-cosines, kind="stable")[:20]
+        scores = np.array(
+            pooled_by_loops(
+                cosines[best], rows.places[inside[best]], cosines, rows.places[inside], pool_m
+            )
+        )
+        order = np.argsort(-scores, kind="stable")[:8]
+        np.testing.assert_array_equal(found.ids[q], inside[best[order]])
+        np.testing.assert_allclose(found.scores[q], scores[order].clip(-1, 1), atol=1e-5)
+        moved += not np.allclose(scores, cosines[best], atol=1e-3)
+    assert moved == 4

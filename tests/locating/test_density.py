@@ -241,3 +241,26 @@ def test_the_authors_convention_runs_on_distances() -> None:
 def test_impossible_settings_are_refused(wrong: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         density_mode(np.zeros((1, 1, 2)), np.zeros((1, 1)), **wrong)
+
+
+def test_a_newton_step_lands_much_nearer_the_summit_than_it_began() -> None:
+    from sightline.geo.coordinates import unit_vectors
+    from sightline.locating import density
+
+    # Few kernels in a slanted row, so that the summit is long, narrow and turned.
+    sigma = 1000.0 / density.EARTH_RADIUS_M
+    middle = unit_vectors(np.array([[57.7, 11.97]]))
+    east, north = density._tangents(middle)
+    steps = np.array([[-0.6, -0.5], [0.0, 0.1], [0.7, 0.5]]) * sigma
+    centres = density._move(
+        np.repeat(middle, 3, axis=0), steps[:, :1] * east + steps[:, 1:] * north
+    )
+    planes, weights = np.ascontiguousarray(centres.T[:, None]), np.array([[0.3, 0.4, 0.3]])
+    rows = np.zeros(1, np.intp)
+    summit, _ = density._climb(planes, weights, rows, centres[:1], sigma)
+    east, north = density._tangents(summit)
+    for away in (0.05 * sigma * east, 0.05 * sigma * north, 0.04 * sigma * (east - north)):
+        begun = density._move(summit, away)
+        _, step = density._ascent(begun, planes, weights, rows, sigma)
+        left = np.linalg.norm(density._move(begun, step) - summit)
+        assert left < 0.05 * np.linalg.norm(away)

@@ -25,7 +25,7 @@ def building_near(planet: Planet, latlng: tuple[float, float]) -> tuple[float, f
     """The middle of the nearest building of some size, or None where there is none."""
     around, (east, north) = planet.neighbourhood(latlng)
     boxes = around.buildings
-    offset = boxes.centre.astype(np.float64) - np.array([east, north])
+    offset = boxes.centre - np.array([east, north])
     away = offset[:, 0] * offset[:, 0] + offset[:, 1] * offset[:, 1]
     large = boxes.half_length * boxes.half_width * 4.0 >= _LEAST_AREA_M2
     fit = (boxes.kind == BoxKind.BUILDING) & large & (away <= _SEARCHED_M * _SEARCHED_M)
@@ -34,7 +34,7 @@ def building_near(planet: Planet, latlng: tuple[float, float]) -> tuple[float, f
     # The key of the house decides between equals, so that windows agree.
     rows = np.flatnonzero(fit)
     best = rows[np.lexsort((boxes.house[rows], np.round(away[rows], 2)))[0]]
-    middle = boxes.centre[best : best + 1].astype(np.float64)
+    middle = boxes.centre[best : best + 1]
     lat, lon = latlng_of_vectors(around.frame.vectors(middle))[0]
     return round(float(lat), 6), round(float(lon), 6)
 

@@ -56,7 +56,7 @@ def street_near(
         within_m: How far it may be.
     """
     streets = around.streets
-    delta = (streets.end - streets.start).astype(np.float64)
+    delta = streets.end - streets.start
     share = 0.15 + 0.7 * units(child_keys(streets.key, key & 0x7FFFFFFF), 1).astype(np.float64)
     at = streets.start + delta * share[:, None]
     offset = at - np.array(here)

@@ -21,7 +21,7 @@ from sightline.datasets.resplit import SplitRule, resplit
 from sightline.datasets.rows import Photo
 from sightline.geo.coordinates import EARTH_RADIUS_M, unit_vectors
 
-PX = 96
+PX = 112
 """Side of a photo."""
 SHARES = {"train": 0.55, "val": 0.07, "test": 0.38}
 """Of the photos, about: photographers stay whole."""

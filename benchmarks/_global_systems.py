@@ -1,4 +1,4 @@
-"""What is trained for the planet-scale evidence: one small backbone, one budget.
+"""What is trained for the planet-scale evidence: one backbone with ImageNet's weights, one budget.
 
 Cells, widths and rates are sized for four thousand photos. What the papers say beyond that holds:
 heads on PlaNet's backbone, HC's cells coarser than PlaNet's, a module on stored vectors with one
@@ -7,8 +7,10 @@ pair of each cell in an epoch, triplets with the published margins and mining, R
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sightline.training import GlobalRecipe, RetrievalRecipe
@@ -19,8 +21,19 @@ BEST = "the best classifier"
 STARTS = ("PlaNet", "L", "M")
 """The classifiers that are trained whole, over the finest cells."""
 
-EPOCHS = 28
+EPOCHS = 6
 """Of a classifier."""
+
+HEAD_EPOCHS = 60
+"""Of a head on another classifier's vectors, where a classifier has :data:`EPOCHS`."""
+
+MODULE_EPOCHS = 200
+"""Of a Residual Retrieval Module, as published."""
+
+_DATA = Path(os.environ.get("SIGHTLINE_DATA", Path(__file__).parent / "../../shared/data"))
+_BACKBONE = "mobilenetv2_100"
+WEIGHTS = (_DATA / "weights" / _BACKBONE / f"{_BACKBONE}.imagenet1k.safetensors").resolve()
+"""That every classifier starts from."""
 
 _PHOTOS = {
     "validation_split": "val",
@@ -30,7 +43,13 @@ _PHOTOS = {
 }
 # No mirrors: which side people drive on tells countries apart.
 _PIXELS = {"crop_area": 0.75, "colour_jitter": 0.15}
-_NETWORK = {**_PIXELS, "size": (80, 80), "learning_rate": 2e-3, "average_decay": 0.99}
+_NETWORK = {
+    "backbone": _BACKBONE,
+    "size": (96, 96),
+    "learning_rate": 3e-3,
+    "backbone_rate": 0.2,
+    "average_decay": 0.98,
+}
 _MODULE = {"hidden": 1024, "memory": 1024, "temperature": 0.05, "learning_rate": 3e-4}
 _RANKING = {
     **_PIXELS,
@@ -97,28 +116,31 @@ def systems(train: int, precision: str) -> dict[str, System]:
         # Of very few photos, still so many that partitions differ.
         return max(1 + count // 8, round(count * train / 4000))
 
-    def classifier(head: str, method: str, *counts: int, **values: Any) -> Mapping[str, Any]:
+    def over(head: str, method: str, *counts: int) -> Mapping[str, Any]:
         partitions = tuple(f"{method}:cells={cells(one)}" for one in counts)
-        return {**_NETWORK, **computed, "head": head, "partitions": partitions, **values}
+        return {**_NETWORK, "head": head, "partitions": partitions}
+
+    def classifier(head: str, method: str, *counts: int) -> System:
+        values = {**_PIXELS, **computed, "weights": str(WEIGHTS), **over(head, method, *counts)}
+        return System(GlobalRecipe, values)
 
     def head(name: str, *counts: int) -> System:
-        values = classifier(name, "s2", *counts, trained="head")
-        return System(GlobalRecipe, values, share=1 / 3, on="PlaNet")
+        values = {**over(name, "s2", *counts), "trained": "head-on-vectors"}
+        return System(GlobalRecipe, values, share=HEAD_EPOCHS / EPOCHS, on="PlaNet")
 
     def module(**values: Any) -> System:
         # PlaNet's cells, whichever classifier it stands on.
         own = {**_MODULE, "partition": f"s2:cells={cells(256)}", **values}
         own["batch_size"] = min(64, cells(256) // 4)
-        # 200 epochs, as published.
-        return System(RetrievalRecipe, own, share=200 / EPOCHS, on=BEST)
+        return System(RetrievalRecipe, own, share=MODULE_EPOCHS / EPOCHS, on=BEST)
 
     return {
-        "PlaNet": System(GlobalRecipe, classifier("single", "s2", 256)),
+        "PlaNet": classifier("single", "s2", 256),
         "HC": head("hierarchical", 26, 56, 100),
         "MvMF": head("mixture", 256),
-        "L": System(GlobalRecipe, classifier("single", "boxes", 256)),
-        "L2": System(GlobalRecipe, classifier("single", "boxes", 32)),
-        "M": System(GlobalRecipe, classifier("multi", "boxes", 8, 32, 96, 256)),
+        "L": classifier("single", "boxes", 256),
+        "L2": classifier("single", "boxes", 32),
+        "M": classifier("multi", "boxes", 8, 32, 96, 256),
         "RRM": module(),
         "RRM, triplet": module(loss="triplet", margin=0.01, mining="semi-hard"),
         "RRM, no residual": module(residual_skip=False),

@@ -5,12 +5,12 @@
     python benchmarks/global_methods.py ablations      neighbours, kernels, background, references
 
 Each writes ``results/global-PART.json``. Photos are taken as people take them, split by
-photographer, and made once. All classifiers have one small backbone from random weights and see
-the photos equally often; HC and MvMF are heads on PlaNet's, as published. The others start from the
-classifier that validation finds best, which is trained if it is not there: run ``classifiers``
-first. Runs are kept in ``--out`` and not trained again. All three are sized for an hour on two
-cores, most of it for photos and classifiers; ``--train 200 --epochs 1`` shows that everything runs.
-Everything is synthetic.
+photographer, and made once. All classifiers are fine-tuned from the same ImageNet weights (those in
+``SIGHTLINE_DATA``) and see the photos equally often; HC and MvMF are heads on PlaNet's, as
+published. The others start from the classifier that validation finds best, which is trained if it
+is not there: run ``classifiers`` first. Runs are kept in ``--out`` and not trained again. One seed
+of all three takes about an hour on two cores, most of it for photos and classifiers; ``--train 200
+--epochs 1`` shows that everything runs. Everything is synthetic.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from _global_joined import WITH_RRM
 from _global_parts import PARTS
 from _global_photos import ceiling, make_photos, photographers
 from _global_report import report
-from _global_systems import EPOCHS
+from _global_systems import EPOCHS, WEIGHTS
 from _global_trials import Trials
 from _record import record
 from sightline.planet import RENDER_VERSION, WORLD_VERSION
@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--precision", default="bfloat16", help="float32 where it is the faster")
     parser.add_argument("--name", help="of the results, in place of PART")
     arguments = parser.parse_args()
+    if not WEIGHTS.is_file():
+        parser.error(f"{WEIGHTS} is not there: name the folder of the data by SIGHTLINE_DATA.")
     begun = time.perf_counter()
     # Pictures of one world, and what was trained on them, are never taken for those of another.
     out = arguments.out / f"world-{WORLD_VERSION}.{RENDER_VERSION}"

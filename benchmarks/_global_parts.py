@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from _global_claims import OF_ANSWERS, OF_CLASSIFIERS, OF_RETRIEVAL, RAW, Claim
+from _global_claims import CONTROL, OF_ANSWERS, OF_CLASSIFIERS, OF_RETRIEVAL, RAW, Claim
 from sightline.benchmark import Ablation
 
 
@@ -19,7 +19,7 @@ class Part:
         claims: What the papers found.
         ablate: Tables besides that of the methods.
         sets: Whether the other collection is a set of references too, in a table of its own.
-        joins: Whether other heads on the best classifier's backbone are searched with RRM.
+        joins: Whether other heads on PlaNet's backbone are searched with RRM.
     """
 
     what: str
@@ -29,22 +29,19 @@ class Part:
     sets: bool = False
     joins: bool = False
 
-    @property
-    def on_best(self) -> bool:
-        """Whether it starts from the best classifier."""
-        return "RRM" in self.systems
-
 
 PARTS = {
     "classifiers": Part(
-        "Classifiers of places with one backbone and budget: each alone, as features for "
-        "retrieval, and searched within its cells. Do finer cells help near and hurt far?",
-        ["PlaNet", "HC", "MvMF", "L", "L2", "M"],
+        "Classifiers of places with one backbone: each alone, as features for retrieval, and "
+        "searched within its cells. Do finer cells help near and hurt far? PlaNet, L, L2 and M are "
+        "fine-tuned alike; HC and MvMF are heads on PlaNet's vectors, with epochs of their own, "
+        "and so is PlaNet's head again beside them.",
+        ["PlaNet", CONTROL, "HC", "MvMF", "L", "L2", "M"],
         OF_CLASSIFIERS,
         ("partitions",),
     ),
     "retrieval": Part(
-        "Vectors for retrieval from the features of the best classifier: as they are (raw), "
+        "Vectors for retrieval from PlaNet's features: as they are (raw), "
         "fine-tuned with triplets (R), and by a module (RRM), with triplets, and without residual; "
         "and search within cell by RRM, for each head on that backbone.",
         [RAW, "R", "RRM, triplet", "RRM, no residual", "RRM"],
@@ -52,7 +49,7 @@ PARTS = {
         joins=True,
     ),
     "ablations": Part(
-        "What the answers of one model, RRM on the best classifier, hang on: neighbours, kernels, "
+        "What the answers of one model, RRM on PlaNet, hang on: neighbours, kernels, "
         "clusters, background, sets of references and partitions.",
         ["RRM"],
         OF_ANSWERS,

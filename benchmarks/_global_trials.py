@@ -10,14 +10,13 @@ from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from _global_answers import Asked, Scores, answered
 from _global_claims import RAW
-from _global_joined import ABOUT, WITH_RRM, join, read_about
+from _global_joined import ABOUT, WITH_RRM, join
 from _global_photos import PhotoSets
-from _global_systems import BEST, STARTS, systems
+from _global_systems import START, systems
 from _record import commit
 from sightline.datasets import Manifest
 from sightline.training import GlobalRecipe, RetrievalRecipe, read_recipe, train
@@ -74,7 +73,7 @@ class Trials:
 
     def decode(self) -> None:
         """Decode all photos, before processes share them."""
-        recipe = self._systems["PlaNet"].recipe("PlaNet", 0, self._epochs, "")
+        recipe = self._systems[START].recipe(START, 0, self._epochs, "")
         assert isinstance(recipe, GlobalRecipe)
         data = read_photos(Manifest.open(self._photos.own), recipe)
         open_photo_pixels(
@@ -88,65 +87,53 @@ class Trials:
             shown=data.train,
         )
 
-    def best(self) -> str:
-        """That of the starts which validation finds best, on average over seeds."""
-        reached: dict[str, list[float]] = {name: [] for name in STARTS}
-        for one in self._train(STARTS):
-            reached[one.system].append(read_about(one.folder)["validation"])
-        return max(STARTS, key=lambda name: float(np.mean(reached[name])))
-
-    def heads_on(self, best: str) -> list[str]:
+    def heads(self) -> list[str]:
         """The classifiers that are heads on the backbone of another."""
-        return [name for name, one in self._systems.items() if one.on == best]
+        return [name for name, one in self._systems.items() if one.on and one.kind is GlobalRecipe]
 
-    def scores(
-        self, names: Sequence[str], asked: Asked, key: str, best: str
-    ) -> dict[str, list[Scores]]:
+    def scores(self, names: Sequence[str], asked: Asked, key: str) -> dict[str, list[Scores]]:
         """Train systems and ask them about the test photos, or read what they left.
 
         Args:
-            names: Of the systems; :data:`RAW` is the best classifier itself, and what ends with
-                :data:`WITH_RRM` is a classifier joined with RRM.
+            names: Of the systems; :data:`RAW` is the classifier that others start from, and what
+                ends with :data:`WITH_RRM` is a classifier joined with RRM.
             asked: By what.
             key: Of these answers among others of a run.
-            best: What :data:`BEST` is, where a system starts from it.
         """
-        parts = [best if name == RAW else name.removesuffix(WITH_RRM) for name in names]
+        parts = [START if name == RAW else name.removesuffix(WITH_RRM) for name in names]
         # Those that start from others come after them.
         for later in (False, True):
-            self._train([n for n in parts if bool(self._systems[n].on) == later], best)
+            self._train([n for n in parts if bool(self._systems[n].on) == later])
         models = [
-            self._model(name, part, seed, best)
+            self._model(name, part, seed)
             for seed in self._seeds
             for name, part in zip(names, parts, strict=True)
         ]
         found = self._all(answered, [(one, self._photos, asked, key) for one in models])
         return {name: found[number :: len(names)] for number, name in enumerate(names)}
 
-    def _model(self, name: str, part: str, seed: int, best: str) -> Path:
+    def _model(self, name: str, part: str, seed: int) -> Path:
         """The folder of what is asked."""
-        own = self._trial(part, seed, best).folder
+        own = self._trial(part, seed).folder
         if not name.endswith(WITH_RRM):
             return own
         joined = own.with_name(f"{own.name}-with-RRM")
-        join(own, self._trial("RRM", seed, best).folder, joined)
+        join(own, self._trial("RRM", seed).folder, joined)
         return joined
 
-    def _train(self, names: Sequence[str], best: str = "") -> list[Trial]:
-        trials = [self._trial(name, seed, best) for seed in self._seeds for name in names]
+    def _train(self, names: Sequence[str]) -> list[Trial]:
+        trials = [self._trial(name, seed) for seed in self._seeds for name in names]
         self._all(_trained, [(one, self._photos, self._folder / "pixels") for one in trials])
         return trials
 
-    def _trial(self, name: str, seed: int, best: str) -> Trial:
+    def _trial(self, name: str, seed: int) -> Trial:
         system = self._systems[name]
-        on = best if system.on == BEST else system.on
-        bundle = str(self._run(on, seed) / BUNDLE) if on else ""
-        label = f"{name} on {on}" if system.on == BEST else name
+        bundle = str(self._run(system.on, seed) / BUNDLE) if system.on else ""
         recipe = system.recipe(name, seed, self._epochs, bundle)
-        return Trial(name, recipe, self._run(label, seed))
+        return Trial(name, recipe, self._run(name, seed))
 
-    def _run(self, label: str, seed: int) -> Path:
-        return self._folder / f"{label}-{seed}".replace(", ", "-").replace(" ", "-")
+    def _run(self, name: str, seed: int) -> Path:
+        return self._folder / f"{name}-{seed}".replace(", ", "-").replace(" ", "-")
 
     def _all(self, work: Any, jobs: Sequence[Any]) -> list[Any]:
         begun, found = time.perf_counter(), []

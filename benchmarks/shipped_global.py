@@ -33,7 +33,7 @@ from sightline.models.shipped import find_bundle
 from sightline.planet import RENDER_VERSION, WORLD_VERSION
 from sightline.planet.geography import GlobeGeography
 from sightline.planet.photographers import Photographers
-from sightline.training import GlobalRecipe, find_recipe, read_recipe
+from sightline.training import RetrievalRecipe, find_recipe, read_recipe
 
 MODEL = "planet-global"
 COLLECTION = 1
@@ -45,7 +45,7 @@ REFERENCES, ASKED, FAR = "references", "asked", "far"
 Places = NDArray[np.float64]
 
 
-def trained_places(recipe: GlobalRecipe) -> Places:
+def trained_places(recipe: RetrievalRecipe) -> Places:
     """About where the whole training collection was taken, its own tests included, (n, 2)."""
     geography = GlobeGeography.of_seed(recipe.planet_seed)
     people = Photographers(recipe.planet_seed, geography, recipe.planet_collection)
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--keep", type=Path, help="a folder for the photos, to go on with")
     options = parser.parse_args()
-    recipe = read_recipe(GlobalRecipe, find_recipe(MODEL))
+    recipe = read_recipe(RetrievalRecipe, find_recipe(MODEL))
     model = find_bundle(options.model)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sightline.geo.distance import great_circle_m
 
-MODEL, PHOTOS, SIDE_PX = "planet-global", 1000, 112
+MODEL, PHOTOS, SIDE_PX = "planet-global", 1000, 128
 COLLECTION = 1
 """The model was trained on photographers of collection 0."""
 ASKED_EVERY = 8

@@ -2,9 +2,10 @@
 
     python tools/ship_model.py RUN
 
-A cross-view network or a classifier of places. The weights are stored as float16; the card says
-what the model was trained on, what was measured on the test split, and what it is for. The numbers
-go to ``benchmarks/results/NAME.json`` too.
+A cross-view network, a classifier of places, or vectors for retrieval on one, which bring their
+classifier along. The weights are stored as float16; the card says what the model was trained on,
+what was measured on the test split, and what it is for. The numbers go to
+``benchmarks/results/NAME.json`` too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +23,13 @@ from sightline.errors import SightlineError
 from sightline.models.bundle import CrossViewBundle, GlobalBundle, read_bundle, save_bundle
 from sightline.training.cells.recipe import GlobalRecipe
 from sightline.training.cross_view.recipe import CrossViewRecipe
+from sightline.training.retrieval.recipe import RetrievalRecipe
 from sightline.training.run_folder import BUNDLE, CARD, RECIPE, TEST, RunFolder
 from sightline.training.tasks import open_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "src" / "sightline" / "models" / "shipped_bundles"
 RESULTS = ROOT / "benchmarks" / "results"
-LICENCE = "CC0-1.0"
 LARGEST_BYTES = 12_000_000
 """Of all shipped bundles together."""
 CROSS_VIEW_USE = (
@@ -38,7 +40,7 @@ CROSS_VIEW_USE = (
 GLOBAL_USE = (
     "Trying, testing and teaching planet-scale localization on Sightline's synthetic planet: "
     "photos from anywhere on it are placed in a cell by their looks, and refined by search within "
-    "the cell. It has never seen a real photo and does not locate any."
+    "the cell. It was taught places on the planet alone, and does not locate any real photo."
 )
 _KEPT = (
     "sightline_version", "versions", "machine", "recipe", "data", "parameters", "dimension",
@@ -88,23 +90,31 @@ def ship(path: Path) -> str:
             hint="Go on with it by `sightline train --resume`.",
             path=path,
         )
+    if recipe.licence == "unknown":
+        raise SightlineError(
+            f"The recipe of {str(path)!r} names no licence of its weights.",
+            hint="Train it with licence = 'SPDX' in the recipe; what it starts from decides.",
+            path=path,
+        )
     test = json.loads((path / TEST).read_text(encoding="utf-8"))
     bundle = read_bundle(path / BUNDLE)
     if isinstance(recipe, CrossViewRecipe) and isinstance(bundle, CrossViewBundle):
         use, said = CROSS_VIEW_USE, pairs_said(recipe, about, test)
     elif isinstance(recipe, GlobalRecipe) and isinstance(bundle, GlobalBundle):
         use, said = GLOBAL_USE, photos_said(recipe, about, test)
+    elif isinstance(recipe, RetrievalRecipe) and isinstance(bundle, GlobalBundle):
+        use, said = GLOBAL_USE, f"{start_said(recipe)} {vectors_said(recipe, about, test)}"
     else:
         raise SightlineError(
-            f"{str(path)!r} holds neither a cross-view network nor a classifier of places.",
-            hint="Give the run of a recipe with task = 'cross-view' or 'global'.",
+            f"The bundle of {str(path)!r} is not what its recipe trains.",
+            hint="Train it again, or take the bundle back that belongs there.",
             path=path,
         )
-    card = replace(bundle.card, licence=LICENCE, provenance=said, intended_use=use)
+    card = replace(bundle.card, licence=recipe.licence, provenance=said, intended_use=use)
     target = SHIPPED / recipe.name
     save_bundle(target, replace(bundle, card=card), replace=True, weights="float16")
     head, _, _ = (path / BUNDLE / CARD).read_text(encoding="utf-8").partition("## Use")
-    write_text(target / CARD, f"{head}## Use\n\n{use}\n\nWeights: {LICENCE}, float16.\n")
+    write_text(target / CARD, f"{head}## Use\n\n{use}\n\nWeights: {recipe.licence}, float16.\n")
     write_json(RESULTS / f"{recipe.name}.json", results(about, test, recipe.name))
     size = sum(file.stat().st_size for file in target.iterdir())
     return f"{recipe.name}: {size / 1e6:.2f} MB. {said}"
@@ -125,20 +135,48 @@ def pairs_said(recipe: CrossViewRecipe, about: dict[str, Any], test: dict[str, A
 
 def photos_said(recipe: GlobalRecipe, about: dict[str, Any], test: dict[str, Any]) -> str:
     """What a classifier of places was trained on, and what its test split says."""
-    start = recipe.weights or recipe.start or "random weights"
-    prior = test["baselines"]["prior"]["metrics"]
-    shares = ", ".join(
-        f"{found['value']:.1%} within {km:,} km (95 % interval {found['low']:.1%} to "
-        f"{found['high']:.1%}; always the busiest place: {prior[name]:.1%})"
-        for km in (750, 2500)
-        for name in (f"accuracy@{km}km",)
-        for found in (test["metrics"][name],)
-    )
+    # A file's name alone: its folder says something of a machine, not of the model.
+    start = Path(recipe.weights or recipe.start).name or "random weights"
     return (
         f"Trained with Sightline on {about['data']['train']:,} photos of its synthetic planet "
         f"({recipe.data}) from {start}, recipe {recipe.name}, seed {recipe.seed}. Of "
         f"{test['n_photos']:,} test photos by other photographers the classifier alone places "
-        f"{shares}."
+        f"{shares_of(test, (200, 750, 2500))}."
+    )
+
+
+def start_said(recipe: RetrievalRecipe) -> str:
+    """The same of the classifier that a run for retrieval started from."""
+    run = RunFolder(Path(recipe.start).parent)
+    started = open_recipe(run.path / RECIPE)
+    if not isinstance(started, GlobalRecipe):
+        raise SightlineError(
+            f"start = {recipe.start!r} is not the bundle of a run of task 'global'.",
+            hint="Ship a run whose start lies in the folder of the run that made it.",
+            path=run.path,
+        )
+    test = json.loads((run.path / TEST).read_text(encoding="utf-8"))
+    return photos_said(started, run.about(), test)
+
+
+def vectors_said(recipe: RetrievalRecipe, about: dict[str, Any], test: dict[str, Any]) -> str:
+    """What vectors for retrieval were trained on, and what the test split says of them."""
+    return (
+        f"Its vectors were trained for retrieval on {about['data']['train']:,} of these photos, "
+        f"recipe {recipe.name}, seed {recipe.seed}: the place of the nearest training photo is "
+        f"right for {shares_of(test, (1, 25, 200))}."
+    )
+
+
+def shares_of(test: dict[str, Any], radii_km: Sequence[int]) -> str:
+    """Shares of test photos within radii, each beside a guess that looks at no photo."""
+    prior = test["baselines"]["prior"]["metrics"]
+    return ", ".join(
+        f"{found['value']:.1%} within {km:,} km (95 % interval {found['low']:.1%} to "
+        f"{found['high']:.1%}; always the busiest place: {prior[name]:.1%})"
+        for km in radii_km
+        for name in (f"accuracy@{km}km",)
+        for found in (test["metrics"][name],)
     )
 
 

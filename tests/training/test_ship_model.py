@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,7 @@ from sightline.errors import SightlineError
 from sightline.models.bundle import GlobalBundle, read_bundle, read_document
 from sightline.training import train
 
-from .photo_sets import tiny_global
+from .photo_sets import tiny_global, tiny_retrieval
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "ship_model.py"
 
@@ -24,7 +25,7 @@ TOOL = Path(__file__).resolve().parents[2] / "tools" / "ship_model.py"
 def run(photo_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "tiny"
     torch.set_num_threads(1)
-    train(tiny_global(epochs=2), out, data=photo_set, device="cpu")
+    train(tiny_global(epochs=2, licence="CC0-1.0"), out, data=photo_set, device="cpu")
     return out
 
 
@@ -73,6 +74,52 @@ def test_a_classifier_of_places_is_shipped_with_what_it_is(
     assert told["test"]["baselines"]["prior"] == test["baselines"]["prior"]
     assert told["run"]["partitions"][0]["cells"] == len(bundle.partitions[0])
     assert str(run) not in json.dumps(told)
+
+
+def test_vectors_for_retrieval_bring_their_classifier_and_its_numbers(
+    tool: ModuleType, run: Path, photo_set: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_retrieval(start=str(run / "bundle"), epochs=1, licence="Apache-2.0")
+    train(recipe, tmp_path / "vectors", data=photo_set, device="cpu")
+    tool.ship(tmp_path / "vectors")
+    document = read_document(tool.SHIPPED / recipe.name)
+    assert document["licence"] == "Apache-2.0"
+    told = [
+        json.loads((folder / "test.json").read_text(encoding="utf-8"))["metrics"]
+        for folder in (run, tmp_path / "vectors")
+    ]
+    said = document["provenance"]
+    assert f"alone places {told[0]['accuracy@200km']['value']:.1%} within 200 km" in said
+    assert f"is right for {told[1]['accuracy@1km']['value']:.1%} within 1 km" in said
+    assert str(tmp_path) not in said
+    bundle = read_bundle(tool.SHIPPED / recipe.name)
+    assert isinstance(bundle, GlobalBundle)
+    assert bundle.residual is not None
+
+
+def test_a_start_outside_of_its_run_is_refused(
+    tool: ModuleType, run: Path, photo_set: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "elsewhere" / "bundle"
+    shutil.copytree(run / "bundle", moved)
+    train(
+        tiny_retrieval(start=str(moved), epochs=1, licence="CC0-1.0"),
+        tmp_path / "vectors",
+        data=photo_set,
+        device="cpu",
+    )
+    with pytest.raises(SightlineError, match=r"elsewhere.*recipe\.toml"):
+        tool.ship(tmp_path / "vectors")
+    assert not list(tool.SHIPPED.iterdir())
+
+
+def test_weights_without_a_licence_are_not_shipped(
+    tool: ModuleType, photo_set: Path, tmp_path: Path
+) -> None:
+    train(tiny_global(epochs=1), tmp_path / "run", data=photo_set, device="cpu")
+    with pytest.raises(SightlineError, match="names no licence"):
+        tool.ship(tmp_path / "run")
+    assert not list(tool.SHIPPED.iterdir())
 
 
 def test_too_large_a_package_is_a_failure(

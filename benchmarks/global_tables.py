@@ -12,6 +12,8 @@ from typing import Any
 
 from _record import RESULTS
 
+REACH = "within_reach_of_training"
+
 
 def main() -> None:
     """Print one part's accuracies and findings."""
@@ -28,6 +30,11 @@ def main() -> None:
     for key in [arguments.table] if arguments.table else keys:
         print(f"**{key}**: photos within a radius, %, and the 95 % interval.\n")
         print(accuracies(found["systems"], key))
+        for system, one in found["systems"].items():
+            for note in [text for name, text in one["notes"].items() if name == key]:
+                print(f"{system}: {note}\n")
+    reach = ", ".join(f"{name} {100 * x:.1f} %" for name, x in found[REACH].items())
+    print(f"Test photos with a training photo within: {reach}\n")
     print(findings(found["findings"]))
 
 
@@ -59,12 +66,13 @@ def percent(number: dict[str, Any]) -> str:
 
 
 def findings(claims: list[dict[str, Any]]) -> str:
-    """A row for each claim: what was measured at its radii, and whether it holds."""
+    """A row for each claim: what was measured and whether it holds, at each radius and at all."""
     lines = ["| claim | source | measured: b less a, points | holds |", "| --- | --- | --- | --- |"]
     for one in claims:
         beside = "less nine tenths of a: " if one["expected"] == "not lower" else ""
         measured = beside + "; ".join(
-            f"{row['km']:g} km: {percent({**row, 'value': row['difference']})}, p {row['p']:g}"
+            f"{row['km']:g} km: {percent({**row, 'value': row['difference']})}, p {row['p']:g}, "
+            f"{row['holds']}"
             for row in one["measured"]
         )
         lines.append(f"| {one['claim']} | {one['source']} | {measured} | **{one['holds']}** |")

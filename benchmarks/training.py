@@ -8,6 +8,7 @@ stored as CVUSA's are (panoramas of 1232 x 224 pixels, patches of 750 x 750, JPE
 - **ours**: the loop of ``sightline train`` with its checks, augmentation and log; images ``kept``
   at network size after their first decoding, or ``read`` anew in every epoch by two workers;
 - **bare**: forward, backward and step on one batch that lies in memory, without data or checks.
+  Like ours, and unlike the plain loop, it keeps the memory that a step frees for the next one.
 
 Each is begun anew in every round, in turn; its first epoch is not counted. What keeping costs is
 stated apart.
@@ -43,6 +44,7 @@ from sightline.training.cross_view.pair_data import PairData, read_pairs
 from sightline.training.cross_view.run import build, network_settings
 from sightline.training.cross_view.task import CrossViewTask
 from sightline.training.data.pixels import DecodedEachTime, KeptOnDisk
+from sightline.training.loops.freed_memory import freed_memory_kept
 from sightline.training.loops.loop import Loop
 from sightline.training.loops.processes import Processes
 from sightline.training.loops.watching import Silent, StepReport
@@ -183,7 +185,8 @@ def ours(recipe: CrossViewRecipe, data: PairData, pixels: Any, folder: Path, tim
     network = build(recipe, network_settings(recipe, data.patch_m))
     task = CrossViewTask(recipe, data, network, pixels[0], pixels[1], Processes(), folder, Silent())
     settings = replace(loop_settings(recipe), validate_every_epochs=10**6)
-    Loop(task, settings, folder, watcher=timer).run()
+    with freed_memory_kept():
+        Loop(task, settings, folder, watcher=timer).run()
 
 
 def bare(recipe: CrossViewRecipe, data: PairData, pixels: Any, timer: Timer) -> None:
@@ -199,9 +202,10 @@ def bare(recipe: CrossViewRecipe, data: PairData, pixels: Any, timer: Timer) -> 
         )
         for column, source in enumerate(pixels)
     )
-    while True:
-        _step(network, loss, optimiser, ground, aerial)
-        timer.tick()
+    with freed_memory_kept():
+        while True:
+            _step(network, loss, optimiser, ground, aerial)
+            timer.tick()
 
 
 class PlainPairs(Dataset[tuple[Tensor, Tensor]]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from sightline.training.cross_view.recipe import CrossViewRecipe
 from sightline.training.cross_view.run import CrossViewJob
 from sightline.training.job import Job
 from sightline.training.loops.faults import told_of_memory
+from sightline.training.loops.freed_memory import freed_memory_kept
 from sightline.training.loops.loop import CHECKPOINTS, LAST, Loop
 from sightline.training.loops.pace import Position
 from sightline.training.loops.precision import MixedPrecision
@@ -69,7 +71,9 @@ def train(
         OutputError: The folder cannot be written.
         SightlineError: What reading the data raises.
     """
-    with joined(device) as processes:
+    with joined(device) as processes, ExitStack() as during:
+        if processes.device.type == "cpu":
+            during.enter_context(freed_memory_kept())
         return _Run(recipe, out, processes, watcher or Silent(), resume=resume).go(data, pixels)
 
 

@@ -79,7 +79,7 @@ class Trials:
         open_photo_pixels(
             recipe,
             recipe.size,
-            classifier_settings(recipe).preprocessing,
+            classifier_settings(recipe, None).preprocessing,
             data,
             self._folder / "pixels",
             Processes(),

@@ -23,6 +23,7 @@ from sightline.errors import SightlineError
 from sightline.models.bundle import CrossViewBundle, GlobalBundle, read_bundle, save_bundle
 from sightline.training.cells.recipe import GlobalRecipe
 from sightline.training.cross_view.recipe import CrossViewRecipe
+from sightline.training.recipe import Recipe
 from sightline.training.retrieval.recipe import RetrievalRecipe
 from sightline.training.run_folder import BUNDLE, CARD, RECIPE, TEST, RunFolder
 from sightline.training.tasks import open_recipe
@@ -103,7 +104,8 @@ def ship(path: Path) -> str:
     elif isinstance(recipe, GlobalRecipe) and isinstance(bundle, GlobalBundle):
         use, said = GLOBAL_USE, photos_said(recipe, about, test)
     elif isinstance(recipe, RetrievalRecipe) and isinstance(bundle, GlobalBundle):
-        use, said = GLOBAL_USE, f"{start_said(recipe)} {vectors_said(recipe, about, test)}"
+        classifier = photos_said(*start_of(recipe))
+        use, said = GLOBAL_USE, f"{classifier} {vectors_said(recipe, about, test)}"
     else:
         raise SightlineError(
             f"The bundle of {str(path)!r} is not what its recipe trains.",
@@ -115,7 +117,11 @@ def ship(path: Path) -> str:
     save_bundle(target, replace(bundle, card=card), replace=True, weights="float16")
     head, _, _ = (path / BUNDLE / CARD).read_text(encoding="utf-8").partition("## Use")
     write_text(target / CARD, f"{head}## Use\n\n{use}\n\nWeights: {recipe.licence}, float16.\n")
-    write_json(RESULTS / f"{recipe.name}.json", results(about, test, recipe.name))
+    found = results(about, test, recipe)
+    if isinstance(recipe, RetrievalRecipe):
+        started, of_start, test_of_start = start_of(recipe)
+        found["classifier"] = results(of_start, test_of_start, started)
+    write_json(RESULTS / f"{recipe.name}.json", found)
     size = sum(file.stat().st_size for file in target.iterdir())
     return f"{recipe.name}: {size / 1e6:.2f} MB. {said}"
 
@@ -145,8 +151,8 @@ def photos_said(recipe: GlobalRecipe, about: dict[str, Any], test: dict[str, Any
     )
 
 
-def start_said(recipe: RetrievalRecipe) -> str:
-    """The same of the classifier that a run for retrieval started from."""
+def start_of(recipe: RetrievalRecipe) -> tuple[GlobalRecipe, dict[str, Any], dict[str, Any]]:
+    """Recipe, facts and test of the classifier that a run for retrieval started from."""
     run = RunFolder(Path(recipe.start).parent)
     started = open_recipe(run.path / RECIPE)
     if not isinstance(started, GlobalRecipe):
@@ -155,8 +161,7 @@ def start_said(recipe: RetrievalRecipe) -> str:
             hint="Ship a run whose start lies in the folder of the run that made it.",
             path=run.path,
         )
-    test = json.loads((run.path / TEST).read_text(encoding="utf-8"))
-    return photos_said(started, run.about(), test)
+    return started, run.about(), json.loads((run.path / TEST).read_text(encoding="utf-8"))
 
 
 def vectors_said(recipe: RetrievalRecipe, about: dict[str, Any], test: dict[str, Any]) -> str:
@@ -180,12 +185,18 @@ def shares_of(test: dict[str, Any], radii_km: Sequence[int]) -> str:
     )
 
 
-def results(about: dict[str, Any], test: dict[str, Any], name: str) -> dict[str, Any]:
+def results(about: dict[str, Any], test: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
     """The run's facts and test scores, without what names the machine's folders."""
+    run = {key: about[key] for key in _KEPT if key in about}
+    files = {
+        key: "/".join(Path(run["recipe"].get(key, "")).parts[-2:]) for key in ("weights", "start")
+    }
+    run["recipe"] = {**run["recipe"], **{key: name for key, name in files.items() if name}}
+    given = "".join(f" --set {key}={name}" for key, name in files.items() if name)
     return {
-        "command": f"sightline train {name} && python tools/ship_model.py RUN",
+        "command": f"sightline train {recipe.name}{given} && python tools/ship_model.py RUN",
         "data": "synthetic: Sightline's planet",
-        "run": {key: about[key] for key in _KEPT if key in about},
+        "run": run,
         "test": {key: test[key] for key in _TEST_KEPT if key in test},
     }
 

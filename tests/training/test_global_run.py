@@ -27,11 +27,12 @@ from sightline.errors import (
 from sightline.geo.partition import S2Settings, adaptive_s2
 from sightline.losses import mixture_log_density
 from sightline.losses.mixture import unit_vectors
-from sightline.models.bundle import read_bundle
+from sightline.models.bundle import load_model, read_bundle, save_bundle
 from sightline.models.cell_classifiers import CellClassifier
 from sightline.models.cell_heads import CellHead
 from sightline.models.global_bundle import GlobalBundle
 from sightline.models.mixture_head import MixtureHead
+from sightline.models.photo_preprocessing import PhotoPreprocessing
 from sightline.partition_files import save_partition
 from sightline.training import GlobalRecipe, read_recipe, train
 from sightline.training.cells.network import classifier_settings, start_classifier
@@ -173,7 +174,7 @@ def task_of(recipe: GlobalRecipe, photo_set: Path, folder: Path) -> GlobalTask:
     _, data = read_apart(recipe, photo_set, folder, Silent())
     places = data.places("train")
     partitions = [one.partition(places) for one in recipe.partition_specs]
-    settings = classifier_settings(recipe)
+    settings = classifier_settings(recipe, None)
     classifier = start_classifier(recipe, settings, partitions, places, None)
     stored, asked, _ = open_photo_pixels(
         recipe, recipe.size, settings.preprocessing, data, folder, Processes(), Silent()
@@ -350,6 +351,31 @@ def test_a_head_is_trained_on_a_backbone_that_stays(
     assert not (tmp_path / "mixture" / "features.parquet").exists()
 
 
+@pytest.mark.parametrize("trained", ["network", "head", "head-on-vectors"])
+def test_a_backbone_brings_along_what_it_is_fed_with(
+    photo_set: Path, tmp_path: Path, trained: str
+) -> None:
+    manifest = Manifest.open(photo_set)
+    rough = read_bundle(rough_bundle(tmp_path / "rough", manifest))
+    assert isinstance(rough, GlobalBundle)
+    fed = PhotoPreprocessing(mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7), interpolation="bilinear")
+    # Of timm's ResNets; the weights have the same shapes with both values.
+    given = {**rough.settings.model_args, "output_stride": 16}
+    settings = replace(rough.settings, preprocessing=fed, model_args=given)
+    classifier = settings.build(rough.partitions).eval()
+    save_bundle(tmp_path / "start", replace(rough, settings=settings, classifier=classifier))
+    recipe = tiny_global(start=str(tmp_path / "start"), trained=trained, model_args={}, epochs=1)
+    train(recipe, tmp_path / "run", data=photo_set, device="cpu")
+    made = read_bundle(tmp_path / "run" / "bundle")
+    assert isinstance(made, GlobalBundle)
+    assert made.settings.preprocessing == fed
+    assert dict(made.settings.model_args) == given
+    if trained != "network":
+        images = [np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)]
+        start, end = (load_model(tmp_path / one) for one in ("start", "run/bundle"))
+        np.testing.assert_array_equal(start.encode(images), end.encode(images))
+
+
 def test_a_mixture_starts_with_the_classifiers_layer(
     run: Path, photo_set: Path, tmp_path: Path
 ) -> None:
@@ -358,7 +384,8 @@ def test_a_mixture_starts_with_the_classifiers_layer(
     recipe = tiny_global(start=str(run / "bundle"), head="mixture")
     _, data = read_apart(recipe, photo_set, tmp_path, Silent())
     places = data.places("train")
-    made = start_classifier(recipe, classifier_settings(recipe), start.partitions, places, start)
+    settings = classifier_settings(recipe, start)
+    made = start_classifier(recipe, settings, start.partitions, places, start)
     assert isinstance(made.head, MixtureHead)
     known = start.classifier.head.state_dict()
     for name, tensor in made.head.weights.state_dict().items():

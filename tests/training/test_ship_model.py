@@ -92,6 +92,11 @@ def test_vectors_for_retrieval_bring_their_classifier_and_its_numbers(
     assert f"alone places {told[0]['accuracy@200km']['value']:.1%} within 200 km" in said
     assert f"is right for {told[1]['accuracy@1km']['value']:.1%} within 1 km" in said
     assert str(tmp_path) not in said
+    results = json.loads((tool.RESULTS / f"{recipe.name}.json").read_text(encoding="utf-8"))
+    assert [results["classifier"]["test"]["metrics"], results["test"]["metrics"]] == told
+    assert results["run"]["recipe"]["start"] == "tiny/bundle"
+    assert "--set start=tiny/bundle" in results["command"]
+    assert str(run) not in json.dumps(results)
     bundle = read_bundle(tool.SHIPPED / recipe.name)
     assert isinstance(bundle, GlobalBundle)
     assert bundle.residual is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,10 +23,16 @@ from sightline.training.cross_view.pair_data import Floats
 from sightline.training.loops.checkpoint import load_exactly
 
 
-def classifier_settings(recipe: GlobalRecipe) -> GlobalSettings:
+def classifier_settings(recipe: GlobalRecipe, start: GlobalBundle | None) -> GlobalSettings:
     """What fixes a recipe's classifier besides weights and cells.
 
+    A backbone from a bundle brings along what it was made and is fed with: its arguments, and how
+    photos are prepared for it. With others it would compute something else, and nobody would know.
     The backbone is built once, so that what a recipe alone gets wrong shows before there is data.
+
+    Args:
+        recipe: Of the run.
+        start: Of :func:`read_start`.
 
     Raises:
         SightlineError: Settings that cannot be, no such backbone, or weights without their config.
@@ -40,6 +47,12 @@ def classifier_settings(recipe: GlobalRecipe) -> GlobalSettings:
     )
     if recipe.weights:
         settings = settings.started_from(recipe.weights)
+    if start is not None:
+        settings = replace(
+            settings,
+            model_args={**start.settings.model_args, **recipe.model_args},
+            preprocessing=start.settings.preprocessing,
+        )
     Trunk(
         recipe.backbone,
         recipe.size,

@@ -48,8 +48,8 @@ class GlobalJob:
 
     def __init__(self, recipe: GlobalRecipe, processes: Processes) -> None:
         self._recipe, self._processes = recipe, processes
-        self._settings = classifier_settings(recipe)
         self._start = read_start(recipe)
+        self._settings = classifier_settings(recipe, self._start)
         self._classifier: CellClassifier | None = None
 
     def read(self, root: Path | None, folder: Path, watcher: Watcher) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +44,7 @@ from sightline.locating import (
     prepare_query,
 )
 from sightline.locating.judging import judge_cell
+from sightline.locating.methods import MethodSettings
 from sightline.models.global_encoder import TorchGlobalEncoder
 
 from .encoders import MeanColours
@@ -76,6 +78,30 @@ def apart_m(found: Estimate, number: int) -> float:
     return float(great_circle_m((found.lat, found.lon), place(number)))
 
 
+def radii_by_hand(answer: Estimate, log_probabilities: np.ndarray) -> list[float]:
+    """One place after the other, from near to far, until they hold enough."""
+    shares = np.exp(log_probabilities, dtype=np.float64)
+    shares /= shares.sum()
+    searched = {cell.name for cell in answer.cells[:1]}
+    places = [(one.lat, one.lon, answer.mass * one.weight) for one in answer.candidates]
+    for row, (lat, lon) in enumerate(CELLS.representatives):
+        if CELLS.names[row] not in searched:
+            places.append((lat, lon, shares[row]))
+    away = sorted(
+        (float(great_circle_m((answer.lat, answer.lon), (lat, lon))), weight)
+        for lat, lon, weight in places
+    )
+    found = []
+    for share in (0.5, 0.9):
+        held, radius_m = 0.0, 0.0
+        for away_m, weight in away:
+            if held < share:
+                held, radius_m = held + weight, away_m
+        of_one_m = MethodSettings().reach_m * math.sqrt(-2 * math.log(1 - share))
+        found.append(math.hypot(radius_m, of_one_m))
+    return found
+
+
 def test_a_photo_is_located_within_its_cell(atlas, encoder, tmp_path: Path) -> None:
     locator = CellLocator(atlas, encoder)
     photos = [photo(tmp_path, number) for number in range(PLACES)]
@@ -89,7 +115,11 @@ def test_a_photo_is_located_within_its_cell(atlas, encoder, tmp_path: Path) -> N
         assert answer.method == "within-cell"
         assert len(answer.candidates) == PER_PLACE
         assert sum(one.weight for one in answer.candidates) == pytest.approx(1.0)
-        assert 0 < answer.radius_50_m <= answer.radius_90_m < 100.0
+        radii = (answer.radius_50_m, answer.radius_90_m)
+        assert radii == pytest.approx(radii_by_hand(answer, beliefs.log_probabilities[number]))
+        # All references that answer are within some metres, and all doubt is farther away.
+        for radius_m, share in zip(radii, (0.5, 0.9), strict=True):
+            assert (radius_m < 100.0) == (answer.mass >= share)
         assert answer.threshold == atlas.null_similarity
         assert answer.margin == pytest.approx(1.0)
         assert answer.mass == pytest.approx(answer.cells[0].probability)

@@ -12,8 +12,9 @@ from sightline.locating.cell_beliefs import Beliefs
 from sightline.locating.classification import answers_by_level, choose_cells
 from sightline.locating.estimate import CellBelief, Estimate, LevelAnswer
 from sightline.locating.evidence import Floats
-from sightline.locating.judging import SHARES, AbstainBelow, judge_cell
+from sightline.locating.judging import SHARES, AbstainBelow, judge_cell, spread_of_matches_m
 from sightline.locating.spread import evidence_radii_m
+from sightline.locating.within_cell import WithinCellAnswers
 
 SHOWN_CELLS = 10
 """The most probable cells that an estimate names."""
@@ -93,6 +94,38 @@ def levels_of(beliefs: Beliefs) -> list[tuple[LevelAnswer, ...]]:
         )
         for points, mass in zip(found.points, found.mass, strict=True)
     ]
+
+
+def radii_with_doubt_m(beliefs: Beliefs, found: WithinCellAnswers, reach_m: float) -> Floats:
+    """How far answers of search within cell reach, if the cell may be another, metres (n, 2).
+
+    The radii around each answer that hold half and 90 % of what the classifier believes: the
+    searched cells' probability lies where their references are, as the evidence weighs them, and
+    every other cell's at its representative.
+
+    Args:
+        beliefs: Of n photos.
+        found: Of the same.
+        reach_m: As of :class:`~sightline.locating.MethodSettings`; a match is no point.
+
+    Returns:
+        NaN for a photo that no reference answered.
+    """
+    partition = beliefs.partition
+    radii = np.full((len(beliefs.points), len(SHARES)), np.nan)
+    for photo in np.flatnonzero(~found.fell_back).tolist():
+        rows = found.cells[photo]
+        others = np.exp(beliefs.log_probabilities[photo], dtype=np.float64)
+        others /= others.sum()
+        others[rows[rows >= 0]] = 0.0
+        held = found.weights[photo] * (1.0 - others.sum())
+        (radii[photo],) = evidence_radii_m(
+            found.points[[photo]],
+            np.concatenate([found.matches.coordinates[photo], partition.representatives])[None],
+            np.concatenate([held, others])[None],
+            SHARES,
+        )
+    return spread_of_matches_m(radii, reach_m)
 
 
 def _radii_m(beliefs: Beliefs) -> Floats:

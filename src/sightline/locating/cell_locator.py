@@ -13,7 +13,12 @@ from sightline.errors import AtlasEmptyError, EncoderError, SightlineError, Usag
 from sightline.imagery.photo import Photo
 from sightline.locating.attempts import attempt_all
 from sightline.locating.cell_beliefs import Beliefs, believe
-from sightline.locating.cell_estimates import cell_estimates, cells_of, levels_of
+from sightline.locating.cell_estimates import (
+    cell_estimates,
+    cells_of,
+    levels_of,
+    radii_with_doubt_m,
+)
 from sightline.locating.estimate import Estimate
 from sightline.locating.evidence import Placement
 from sightline.locating.judging import AbstainBelow, placed_estimates, require_abstain_below
@@ -187,7 +192,8 @@ class CellLocator:
     ) -> list[Estimate]:
         """Answer with references of the cells, and with the classifier alone where they hold none.
 
-        Only there: reading an estimate off 32,768 cells takes longer than searching in one.
+        How far an answer reaches tells of the classifier's doubt too: references of a wrong cell
+        may well agree with each other.
         """
         found = search_within_cells(
             beliefs.log_probabilities,
@@ -209,6 +215,16 @@ class CellLocator:
             threshold,
             unjudged,
         )
+        radii = radii_with_doubt_m(beliefs, found, self.settings.reach_m)
+        matched = [
+            answer
+            and replace(
+                answer,
+                radius_50_m=float(radii[photo, 0]),
+                radius_90_m=float(radii[photo, 1]),
+            )
+            for photo, answer in enumerate(matched)
+        ]
         missing = [photo for photo, answer in enumerate(matched) if answer is None]
         otherwise = cell_estimates(beliefs.of(missing), self.method, self.abstain_below)
         alone = dict(zip(missing, otherwise, strict=True))

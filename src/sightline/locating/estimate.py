@@ -77,7 +77,8 @@ class Estimate:
         lat: Degrees; the best guess, also when abstained.
         lon: Degrees, [-180, 180); the best guess, also when abstained.
         radius_50_m: The circle around the point that holds half of the evidence's weight. It is the
-            spread of the evidence, not a confidence interval.
+            spread of the evidence, not a confidence interval. Of ``within-cell`` the evidence is
+            the classifier's too: what it believes of other cells lies there.
         radius_90_m: The same for 90 % of the weight.
         method: ``nearest``, ``density`` or ``clusters``, a convention following after a slash;
             ``within-cell`` or ``classify`` where a classifier was asked; or ``cross-view`` among

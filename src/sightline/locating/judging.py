@@ -81,10 +81,9 @@ def placed_estimates(
         q estimates, None for a query without matches.
     """
     points, weights = placement
-    radii = evidence_radii_m(points, matches.coordinates, weights, SHARES)
-    # One match is no point: it shows the same thing from some metres away. That spread, a Gaussian
-    # on the ground, adds to the spread of the matches.
-    radii = np.hypot(radii, settings.reach_m * np.sqrt(-2.0 * np.log1p(-np.array(SHARES))))
+    radii = spread_of_matches_m(
+        evidence_radii_m(points, matches.coordinates, weights, SHARES), settings.reach_m
+    )
     margins = place_margins(points, matches.coordinates, weights, place_m=settings.place_m)
     answers: list[Estimate | None] = []
     for row, count in enumerate(matches.counts):
@@ -109,6 +108,16 @@ def placed_estimates(
             )
         )
     return answers
+
+
+def spread_of_matches_m(radii_m: Floats, reach_m: float) -> Floats:
+    """Radii (n, 2) that hold :data:`SHARES` of matches, and how far one match reaches.
+
+    One match is no point: it shows the same thing from some metres away. That spread, a Gaussian on
+    the ground, adds to the spread of the matches.
+    """
+    of_one: Floats = reach_m * np.sqrt(-2.0 * np.log1p(-np.array(SHARES)))
+    return np.hypot(radii_m, of_one)
 
 
 def _candidates(matches: Matches, weights: Floats, row: int) -> tuple[Candidate, ...]:

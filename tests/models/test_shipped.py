@@ -10,7 +10,13 @@ import pytest
 import sightline
 from sightline.errors import BundleError
 from sightline.models import shipped
-from sightline.models.bundle import CrossViewBundle, load_model, read_bundle, read_document
+from sightline.models.bundle import (
+    CrossViewBundle,
+    GlobalBundle,
+    load_model,
+    read_bundle,
+    read_document,
+)
 from sightline.models.bundle_files import verified
 from sightline.models.shipped import find_bundle, shipped_bundles, shipped_hint
 
@@ -18,8 +24,12 @@ LARGEST_BYTES = 12_000_000
 NAMES = sorted(shipped_bundles())
 
 
-def test_the_model_of_the_demo_comes_with_sightline() -> None:
-    assert "planet-360" in NAMES
+def test_the_models_of_the_demo_come_with_sightline() -> None:
+    assert NAMES == ["planet-360", "planet-global"]
+    shipped_bytes = sum(
+        file.stat().st_size for folder in shipped_bundles().values() for file in folder.iterdir()
+    )
+    assert shipped_bytes <= LARGEST_BYTES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,7 +38,6 @@ def test_each_is_whole_small_and_says_what_it_is(name: str) -> None:
     document = read_document(folder)
     for file, entry in document["files"].items():
         assert len(verified(folder, file, entry)) == entry["bytes"]
-    assert sum(file.stat().st_size for file in folder.iterdir()) <= LARGEST_BYTES
     assert document["name"] == name
     assert document["licence"] in ("CC0-1.0", "Apache-2.0")
     assert "test photos" in document["provenance"]
@@ -49,6 +58,23 @@ def test_planet_360_encodes_both_views() -> None:
         vectors = encoder.encode(images, view)
         assert vectors.shape == (len(images), encoder.dimension)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+
+def test_planet_global_classifies_and_makes_vectors() -> None:
+    bundle = read_bundle("planet-global")
+    assert isinstance(bundle, GlobalBundle)
+    # The two traps of these weights: their padding, and what they are normalised by.
+    assert bundle.settings.model_args["pad_type"] == "same"
+    assert bundle.settings.preprocessing.mean == (0.5, 0.5, 0.5)
+    (partition,) = bundle.partitions
+    encoder = bundle.encoder()
+    random = np.random.default_rng(0)
+    found = encoder.classify([random.integers(0, 256, (128, 128, 3), np.uint8) for _ in range(2)])
+    assert found.vectors.shape == (2, 1, encoder.dimension)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=2), 1.0, atol=1e-5)
+    (logs,) = found.log_probabilities
+    assert logs.shape == (2, len(partition))
+    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1.0, atol=1e-5)
 
 
 def test_by_name_and_by_path_are_one_model() -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from sightline.geo.distance import great_circle_m
 from sightline.geo.region import parse_region
-from sightline.models.shipped import shipped_bundles
 from sightline.planet.difficulty import difficulty
 from sightline.planet.pairs import PAIRS_PER_AREA
 from sightline.planet.regions import PairRegion, split_of_area
@@ -47,9 +46,8 @@ def test_without_data_the_planet_is_enough(
     monkeypatch.setattr(demo.demo_world, "ASKED_EVERY", 2)
     assert demo.main() == 0
     said = capsys.readouterr().out
-    with_world = demo.demo_world.MODEL in shipped_bundles()
-    assert said.count("$ sightline ") == (6 if with_world else 3)
-    assert ("anywhere on the planet" in said) == with_world
+    assert said.count("$ sightline ") == 6
+    assert "anywhere on the planet" in said
     assert "Of 2 photos" in said
     assert "synthetic" in said
     assert "make demo PHOTOS=" in said

@@ -1,9 +1,9 @@
 """The main job, from above and from the ground; every step is a printed ``sightline`` command.
 
-First photos of the synthetic planet are located on aerial imagery, with the model that comes with
-Sightline: it needs no data and no network. Where a classifier of the planet comes along too, photos
-from all over it are located among others of it (:mod:`demo_world`). Then an atlas is built from
-real photos, and photos held out of it are located, where there are some. ``make demo`` runs it.
+First photos of the synthetic planet are located on aerial imagery, then photos from all over it
+among others of it (:mod:`demo_world`), with the models that come with Sightline: that needs no data
+and no network. Then an atlas is built from real photos, and photos held out of it are located,
+where there are some. ``make demo`` runs it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from typing import Any
 
 import demo_world
 from demo_steps import shown, sightline
-
-from sightline.models.shipped import shipped_bundles
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "demo"
@@ -61,8 +59,7 @@ def main() -> int:
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
     planet()
-    if demo_world.MODEL in shipped_bundles():
-        demo_world.world(OUT)
+    demo_world.world(OUT)
     if not (DATA / "photos" / "photos.csv").is_file():
         print(
             "\nThat was the synthetic planet. To try real photos, use your own, geotagged, and "

@@ -136,6 +136,24 @@ def test_a_photo_is_located_within_its_cell(atlas, encoder, tmp_path: Path) -> N
     assert largest_cluster(places, scores).points[0] == pytest.approx((first.lat, first.lon))
 
 
+@pytest.mark.parametrize("mass", [0.45, 0.55, 0.85, 0.95])
+def test_doubt_about_the_cell_reaches_as_far_as_the_cells_it_is_about(
+    atlas, encoder, tmp_path: Path, mass: float
+) -> None:
+    beliefs = believe([prepare_query(photo(tmp_path, 4), encoder)], encoder)
+    row = int(CELLS.assign(MIDDLES[[4]])[0])
+    others = [one for one in range(len(CELLS)) if one != row][:4]
+    shares = np.zeros(len(CELLS))
+    shares[row], shares[others] = mass, (1.0 - mass) * np.array([0.4, 0.3, 0.2, 0.1])
+    with np.errstate(divide="ignore"):
+        logs = np.log(shares[None]).astype(np.float32)
+    (answer,) = CellLocator(atlas, encoder).estimates(replace(beliefs, log_probabilities=logs))
+    assert answer.mass == pytest.approx(mass)
+    radii = (answer.radius_50_m, answer.radius_90_m)
+    assert radii == pytest.approx(radii_by_hand(answer, logs[0]))
+    assert [radius_m < 100.0 for radius_m in radii] == [mass >= 0.5, mass >= 0.9]
+
+
 def test_the_classifier_alone(atlas, encoder, tmp_path: Path) -> None:
     photos = [photo(tmp_path, number) for number in range(8)]
     queries = [prepare_query(one, encoder) for one in photos]

@@ -12,7 +12,7 @@ from sightline.locating.cell_beliefs import Beliefs
 from sightline.locating.classification import answers_by_level, choose_cells
 from sightline.locating.estimate import CellBelief, Estimate, LevelAnswer
 from sightline.locating.evidence import Floats
-from sightline.locating.judging import SHARES, AbstainBelow, judge_cell, spread_of_matches_m
+from sightline.locating.judging import SHARES, AbstainBelow, judge_cell
 from sightline.locating.spread import evidence_radii_m
 from sightline.locating.within_cell import WithinCellAnswers
 
@@ -96,7 +96,7 @@ def levels_of(beliefs: Beliefs) -> list[tuple[LevelAnswer, ...]]:
     ]
 
 
-def radii_with_doubt_m(beliefs: Beliefs, found: WithinCellAnswers, reach_m: float) -> Floats:
+def radii_with_doubt_m(beliefs: Beliefs, found: WithinCellAnswers) -> Floats:
     """How far answers of search within cell reach, if the cell may be another, metres (n, 2).
 
     The radii around each answer that hold half and 90 % of what the classifier believes: the
@@ -106,7 +106,6 @@ def radii_with_doubt_m(beliefs: Beliefs, found: WithinCellAnswers, reach_m: floa
     Args:
         beliefs: Of n photos.
         found: Of the same.
-        reach_m: As of :class:`~sightline.locating.MethodSettings`; a match is no point.
 
     Returns:
         NaN for a photo that no reference answered.
@@ -125,7 +124,7 @@ def radii_with_doubt_m(beliefs: Beliefs, found: WithinCellAnswers, reach_m: floa
             np.concatenate([held, others])[None],
             SHARES,
         )
-    return spread_of_matches_m(radii, reach_m)
+    return radii
 
 
 def _radii_m(beliefs: Beliefs) -> Floats:

@@ -210,21 +210,12 @@ class CellLocator:
         matched = placed_estimates(
             found.matches,
             Placement(found.points, found.weights),
+            radii_with_doubt_m(beliefs, found),
             self.method,
             self.settings,
             threshold,
             unjudged,
         )
-        radii = radii_with_doubt_m(beliefs, found, self.settings.reach_m)
-        matched = [
-            answer
-            and replace(
-                answer,
-                radius_50_m=float(radii[photo, 0]),
-                radius_90_m=float(radii[photo, 1]),
-            )
-            for photo, answer in enumerate(matched)
-        ]
         missing = [photo for photo, answer in enumerate(matched) if answer is None]
         otherwise = cell_estimates(beliefs.of(missing), self.method, self.abstain_below)
         alone = dict(zip(missing, otherwise, strict=True))

@@ -56,12 +56,14 @@ def estimates_of(
     found = matches.ids >= 0
     scores = np.where(found, matches.scores, np.nan).astype(np.float64)
     placement = place(method, matches.coordinates, scores, settings)
-    return placed_estimates(matches, placement, method, settings, threshold, no_threshold)
+    radii = evidence_radii_m(placement.points, matches.coordinates, placement.weights, SHARES)
+    return placed_estimates(matches, placement, radii, method, settings, threshold, no_threshold)
 
 
 def placed_estimates(
     matches: Matches,
     placement: Placement,
+    radii_m: Floats,
     method: str,
     settings: MethodSettings,
     threshold: float | None,
@@ -72,6 +74,7 @@ def placed_estimates(
     Args:
         matches: q queries.
         placement: Points (q, 2), and the weight of each match.
+        radii_m: (q, 2), what holds :data:`SHARES` of the evidence, every match a point.
         method: What the estimates call it.
         settings: As of :func:`estimates_of`.
         threshold: As of :func:`estimates_of`.
@@ -81,9 +84,9 @@ def placed_estimates(
         q estimates, None for a query without matches.
     """
     points, weights = placement
-    radii = spread_of_matches_m(
-        evidence_radii_m(points, matches.coordinates, weights, SHARES), settings.reach_m
-    )
+    # One match is no point: it shows the same thing from some metres away. That spread, a Gaussian
+    # on the ground, adds to the spread of the matches.
+    radii = np.hypot(radii_m, settings.reach_m * np.sqrt(-2.0 * np.log1p(-np.array(SHARES))))
     margins = place_margins(points, matches.coordinates, weights, place_m=settings.place_m)
     answers: list[Estimate | None] = []
     for row, count in enumerate(matches.counts):
@@ -108,16 +111,6 @@ def placed_estimates(
             )
         )
     return answers
-
-
-def spread_of_matches_m(radii_m: Floats, reach_m: float) -> Floats:
-    """Radii (n, 2) that hold :data:`SHARES` of matches, and how far one match reaches.
-
-    One match is no point: it shows the same thing from some metres away. That spread, a Gaussian on
-    the ground, adds to the spread of the matches.
-    """
-    of_one: Floats = reach_m * np.sqrt(-2.0 * np.log1p(-np.array(SHARES)))
-    return np.hypot(radii_m, of_one)
 
 
 def _candidates(matches: Matches, weights: Floats, row: int) -> tuple[Candidate, ...]:

@@ -1,8 +1,8 @@
 """What a step on a processor frees is kept for the next step.
 
 glibc hands large blocks back to the system when they are freed, and the system has to clear their
-pages anew for the next step's: a fifth of the time of a small network's step. Other C libraries are
-left as they are, and so is a GPU, whose memory torch keeps by itself.
+pages anew for the next step's: about a sixth of the time of a small network's step. Other C
+libraries are left as they are, and so is a GPU, whose memory torch keeps by itself.
 """
 
 from __future__ import annotations

@@ -122,6 +122,9 @@ def test_every_level_equals_the_library(mixed, leaves) -> None:
     assert cells.tokens(mixed) == [x.ToToken() for x in theirs]
     assert cells.range_min(mixed).tolist() == [x.range_min().id() for x in theirs]
     assert cells.range_max(mixed).tolist() == [x.range_max().id() for x in theirs]
+    assert [cells.leaf_range(number) for number in mixed.tolist()] == [
+        (x.range_min().id(), x.range_max().id()) for x in theirs
+    ]
     assert cells.is_valid(mixed).all()
     some = leaves[:200]
     for level in range(31):

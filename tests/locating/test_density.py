@@ -245,22 +245,41 @@ def test_impossible_settings_are_refused(wrong: dict, words: str) -> None:
 
 def test_a_newton_step_lands_much_nearer_the_summit_than_it_began() -> None:
     from sightline.geo.coordinates import unit_vectors
-    from sightline.locating import density
+    from sightline.locating import climbing
 
     # Few kernels in a slanted row, so that the summit is long, narrow and turned.
-    sigma = 1000.0 / density.EARTH_RADIUS_M
+    sigma = 1000.0 / climbing.EARTH_RADIUS_M
     middle = unit_vectors(np.array([[57.7, 11.97]]))
-    east, north = density._tangents(middle)
+    east, north = climbing._tangents(middle)
     steps = np.array([[-0.6, -0.5], [0.0, 0.1], [0.7, 0.5]]) * sigma
-    centres = density._move(
+    centres = climbing._move(
         np.repeat(middle, 3, axis=0), steps[:, :1] * east + steps[:, 1:] * north
     )
     planes, weights = np.ascontiguousarray(centres.T[:, None]), np.array([[0.3, 0.4, 0.3]])
     rows = np.zeros(1, np.intp)
-    summit, _ = density._climb(planes, weights, rows, centres[:1], sigma)
-    east, north = density._tangents(summit)
+    summit, _ = climbing._climb(planes, weights, rows, centres[:1], sigma)
+    east, north = climbing._tangents(summit)
     for away in (0.05 * sigma * east, 0.05 * sigma * north, 0.04 * sigma * (east - north)):
-        begun = density._move(summit, away)
-        _, step = density._ascent(begun, planes, weights, rows, sigma)
-        left = np.linalg.norm(density._move(begun, step) - summit)
+        begun = climbing._move(summit, away)
+        _, step = climbing._ascent(begun, planes, weights, rows, sigma)
+        left = np.linalg.norm(climbing._move(begun, step) - summit)
         assert left < 0.05 * np.linalg.norm(away)
+
+
+def test_powers_of_chords_are_the_angles_they_stand_for() -> None:
+    from sightline.locating import climbing
+
+    # By the definitions, in numbers long enough that nothing cancels.
+    angles = np.geomspace(1e-7, climbing.NEAR, 50).astype(np.longdouble)
+    squared = np.square(2.0 * np.sin(angles / 2.0)).astype(np.float64)
+    small = climbing.NEAR / climbing.FAR
+    by_powers, stretch, lost = climbing._bent(squared, small)
+    np.testing.assert_allclose(by_powers, np.square(angles).astype(float), rtol=1e-13)
+    np.testing.assert_allclose(stretch, (angles / np.sin(angles)).astype(float), rtol=1e-13)
+    assert lost == pytest.approx(
+        float((1 - angles[-1] / np.tan(angles[-1])) / angles[-1] ** 2), 1e-3
+    )
+    for few, exact in zip(
+        (by_powers, stretch), climbing._bent(squared, 1.01 * small)[:2], strict=True
+    ):
+        np.testing.assert_allclose(few, exact, rtol=1e-12)

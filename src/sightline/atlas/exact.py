@@ -115,8 +115,9 @@ def rank(
             candidates = np.sort(candidates)
             rough = products(query[None, :], widen(segment.vectors[candidates]))[0]
             candidates = candidates[np.argsort(-rough, kind="stable")[: k + _SPARE]]
-        cosines = np.einsum(
-            "cd,d->c", segment.vectors[candidates].astype(np.float64), query.astype(np.float64)
+        # Row by row, so that equal rows have equal cosines wherever they stand.
+        cosines = np.vecdot(
+            widen(segment.vectors[candidates]).astype(np.float64), query.astype(np.float64)
         )
         order = np.lexsort((segment.ids[candidates], -cosines))[:k]
         kept[row, : len(order)] = candidates[order]

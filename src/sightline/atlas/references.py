@@ -70,8 +70,7 @@ class References:
 
     def in_cell(self, cell: np.uint64) -> tuple[NDArray[np.int64] | slice, ...]:
         """Return per segment the positions of the rows inside one S2 cell."""
-        named = np.array([cell], np.uint64)
-        first, last = int(cells.range_min(named)[0]), int(cells.range_max(named)[0])
+        first, last = cells.leaf_range(int(cell))
         return tuple(
             self._alive_run(number, segment.run(first, last))
             for number, segment in enumerate(self.segments)

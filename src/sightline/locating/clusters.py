@@ -8,7 +8,7 @@ where sizes are equal.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -155,9 +155,10 @@ def _neighbours(
     # A metre beside the band for the rounding of either distance; no distance to itself is rounded.
     undecided = real & (np.abs(distance - epsilon_m) <= ELLIPSOID_BAND * distance + 1e-3)
     undecided &= ~np.eye(valid.shape[1], dtype=bool)
-    query, left, right = np.nonzero(undecided)
-    exact = geodesic_m(filled[query, left], filled[query, right])
-    near[query, left, right] = exact <= epsilon_m
+    if undecided.any():
+        query, left, right = np.nonzero(undecided)
+        exact = geodesic_m(filled[query, left], filled[query, right])
+        near[query, left, right] = exact <= epsilon_m
     return np.asarray(near)
 
 
@@ -165,14 +166,16 @@ def _dbscan(near: Mask, min_samples: int) -> Labels:
     """Label every row from its neighbourhoods, bool (n, k, k)."""
     width = near.shape[1]
     core = near.sum(axis=2) >= min_samples
-    first = _first_of_component(near & core[:, :, None] & core[:, None, :])
+    # Of one sample every match is a core, and nothing is a border.
+    linked = near if min_samples == 1 else near & core[:, :, None] & core[:, None, :]
+    first = _first_of_component(linked)
     begins = core & (first == np.arange(width))
     numbers = np.cumsum(begins, axis=1) - 1
-    unlabelled = width
-    of_core = np.where(core, np.take_along_axis(numbers, first, axis=1), unlabelled)
-    reached = np.where(near, of_core[:, None, :], unlabelled).min(axis=2)
-    labels = np.where(core, of_core, reached)
-    return np.where(labels == unlabelled, NOISE, labels)
+    labels = np.where(core, _along_row(numbers, first), NOISE)
+    if min_samples == 1:
+        return labels
+    reached = np.where(near & core[:, None, :], labels[:, None, :], width).min(axis=2)
+    return np.where(core | (reached == width), labels, reached)
 
 
 def _first_of_component(linked: Mask) -> Labels:
@@ -188,10 +191,15 @@ def _first_of_component(linked: Mask) -> Labels:
     nothing = first.dtype.type(width)
     while True:
         least = np.minimum(first, np.where(linked, first[:, None, :], nothing).min(axis=2))
-        jumped = np.take_along_axis(least, least, axis=1)
+        jumped = _along_row(least, least)
         if np.array_equal(jumped, first):
             return first.astype(np.intp)
         first = jumped
+
+
+def _along_row(values: NDArray[Any], columns: NDArray[Any]) -> NDArray[Any]:
+    """``take_along_axis`` of (n, k) by (n, k); of a single photo that takes three times as long."""
+    return np.asarray(values[np.arange(len(values))[:, None], columns])
 
 
 def _winning_members(evidence: Evidence, labels: Labels, order: Floats) -> Mask:
@@ -204,9 +212,7 @@ def _winning_members(evidence: Evidence, labels: Labels, order: Floats) -> Mask:
     """
     sizes = np.zeros(labels.shape, dtype=np.intp)
     np.add.at(sizes, (np.nonzero(labels != NOISE)[0], labels[labels != NOISE]), 1)
-    own_size = np.where(
-        labels == NOISE, 0, np.take_along_axis(sizes, np.maximum(labels, 0), axis=1)
-    )
+    own_size = np.where(labels == NOISE, 0, _along_row(sizes, np.maximum(labels, 0)))
     tied = (own_size == own_size.max(axis=1, keepdims=True)) & (own_size > 0)
     chosen = np.where(tied, order, -np.inf).argmax(axis=1)
     winner = labels[np.arange(len(labels)), chosen]

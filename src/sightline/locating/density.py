@@ -4,17 +4,10 @@ Vo, Jacobs, Hays, *Revisiting IM2GPS in the Deep Learning Era* (2017), equation 
 k nearest matches is a Gaussian kernel of weight ``s ** m``, and the place of the highest density is
 the answer. The paper finds it on a grid of degrees; here the kernels lie on the sphere, so that
 longitude wraps and a degree is as long at 60° north as anywhere, and the mode is climbed to.
-
-With theta_i the angle from x to match i, sigma in radians and K_i = w_i exp(-theta_i²/(2 sigma²)),
-the density is f = sum K_i, its gradient sum K_i log_x(x_i) / sigma², and its Hessian
-sum K_i (t t' / sigma² - (c I + (1 - c) u u')) / sigma² with t = log_x(x_i), u the direction of t,
-and c = theta cot theta (Pennec, *Intrinsic Statistics on Riemannian Manifolds*, 2006).
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -22,7 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sightline.errors import UsageError
 from sightline.geo.coordinates import EARTH_RADIUS_M, from_unit_vectors
+from sightline.locating.climbing import FAR, Rows, angles_of, climb_from
 from sightline.locating.evidence import (
+    PAIRS_AT_ONCE,
     Floats,
     Placement,
     as_evidence,
@@ -36,21 +31,13 @@ from sightline.locating.im2gps_grid import im2gps_grid
 
 Convention = Literal["im2gps"]
 
-# A climb ends when the next step is shorter than this.
-STEP_M = 1e-3
 # Two Gaussians of one sigma have two modes only when more than 2 sigma apart, so a candidate this
 # near (in sigma) to a denser one climbs to the same mode.
 SAME_CLIMB = 0.75
-# Kernels farther away than this (in sigma) are less than rounding wherever a summit can be.
-FAR = 13.0
-# Rings around a candidate in which the density is bounded, one after another.
+# Rings around a candidate in which the density is bounded, one after another; more of them where a
+# summit is known already.
 RINGS = 4
-MAX_STEPS = 500
-# Pairs of climbs and kernels that are worked on at once, and climbs that a thread is given.
-CLIMBING_PAIRS = 1 << 14
-CLIMBS = 4096
-# Squared chords and sines below this are a point and its antipode.
-_TINY = 1e-24
+MORE_RINGS = 8
 
 
 def density_mode(
@@ -101,47 +88,68 @@ def density_mode(
 def _modes(centres: Floats, weights: Floats, scores: Floats, sigma: float) -> Floats:
     """Return the modes (n, 2) of densities with centres (n, k, 3), weights (n, k), sigma in rad."""
     starts = np.zeros(weights.shape, dtype=bool)
+    densest = np.zeros(len(weights), np.intp)
 
     def choose(part: slice) -> None:
-        starts[part] = _starts(_distances(centres[part], sigma), weights[part])
+        distances = _distances(squared_chords(centres[part]), sigma)
+        starts[part], densest[part] = _starts(distances, weights[part])
 
     on_threads(choose, list(in_chunks(*weights.shape)))
-    query, match = np.nonzero(starts)
-    summits, heights = np.empty((len(query), 3)), np.empty(len(query))
-    planes = np.ascontiguousarray(centres.transpose(2, 0, 1))
-
-    def climb(part: slice) -> None:
-        own, from_match = query[part], match[part]
-        summits[part], heights[part] = _climb(planes, weights, own, centres[own, from_match], sigma)
-
-    share = -(-len(query) // (os.cpu_count() or 1))
-    part = max(CLIMBING_PAIRS // weights.shape[1], min(CLIMBS, share), 1)
-    on_threads(climb, [slice(at, at + part) for at in range(0, len(query), part)])
+    queries = np.flatnonzero(starts.any(axis=1))
+    first = queries, densest[queries]
+    summits, heights = climb_from(first, centres, weights, sigma)
     highest = np.zeros(len(centres))
+    highest[queries] = heights
+    # A summit is higher than its matches: from fewer of the others can a higher one be reached.
+    starts[first] = False
+    queries, matches = np.nonzero(starts)
+    others = _still_hopeful((queries, matches), centres, weights, sigma, highest)
+    more_summits, more_heights = climb_from(others, centres, weights, sigma)
+    query, match = (np.concatenate(pair) for pair in zip(first, others, strict=True))
+    summits = np.concatenate([summits, more_summits])
+    heights = np.concatenate([heights, more_heights])
     np.maximum.at(highest, query, heights)
     # Climbs to one summit agree to rounding; the better match speaks for it.
     reached = heights >= highest[query] * (1.0 - 1e-9)
     order = np.lexsort((match, -scores[query, match], ~reached, query))
-    answered, first = np.unique(query[order], return_index=True)
+    answered, best = np.unique(query[order], return_index=True)
     points = np.full((len(centres), 2), np.nan)
-    points[answered] = from_unit_vectors(summits[order[first]])
+    points[answered] = from_unit_vectors(summits[order[best]])
     return points
 
 
-def _distances(centres: Floats, sigma: float) -> Floats:
-    """Return angles (n, k, k) between the matches of each query in sigma, inf beyond ``FAR``."""
-    squared = squared_chords(centres)
+def _still_hopeful(
+    starts: tuple[Rows, Rows], centres: Floats, weights: Floats, sigma: float, highest: Floats
+) -> tuple[Rows, Rows]:
+    """Return those of the starts (query, match) near which it can be higher than ``highest``."""
+    query, match = starts
+    may = np.zeros(len(query), np.bool_)
+
+    def look(part: slice) -> None:
+        own = query[part]
+        offset = centres[own] - centres[own, match[part]][:, None]
+        distances = _distances(np.einsum("rki,rki->rk", offset, offset), sigma)
+        best = highest[own]
+        may[part] = _may_reach(distances, weights[own], best, best * (1.0 - 1e-9), MORE_RINGS)
+
+    step = max(1, PAIRS_AT_ONCE // weights.shape[1])
+    on_threads(look, [slice(at, at + step) for at in range(0, len(query), step)])
+    return query[may], match[may]
+
+
+def _distances(squared: Floats, sigma: float) -> Floats:
+    """Return the angles that belong to squared chords, in sigma, inf beyond ``FAR``."""
     half = FAR * sigma / 2.0
     far = None if half >= np.pi / 2 else squared > (2.0 * np.sin(half)) ** 2
-    distances = _angles_of(squared)
+    distances = angles_of(squared)
     distances *= 1.0 / sigma
     if far is not None:
         np.copyto(distances, np.inf, where=far)
     return distances
 
 
-def _starts(distances: Floats, weights: Floats) -> NDArray[np.bool_]:
-    """Return bool (n, k): the matches to climb from.
+def _starts(distances: Floats, weights: Floats) -> tuple[NDArray[np.bool_], Rows]:
+    """Return bool (n, k): the matches to climb from; and which of them is the densest (n,).
 
     A match is left out when it weighs nothing, when no place nearer to it than to any other match
     can be denser than the densest match, or when a denser candidate stands beside it.
@@ -173,7 +181,7 @@ def _starts(distances: Floats, weights: Floats) -> NDArray[np.bool_]:
     beside = denser & candidates[query] & (distances[query, match] <= SAME_CLIMB)
     starts: NDArray[np.bool_] = np.zeros(weights.shape, np.bool_)
     starts[query, match] = ~beside.any(axis=1)
-    return starts
+    return starts, np.where(starts, density, 0.0).argmax(axis=1)
 
 
 def _may_reach(
@@ -206,7 +214,7 @@ def _may_reach(
         kernels *= -0.5
         np.exp(kernels, out=kernels)
         # One ring is enough, and the others are not looked at.
-        reached = _sums(kernels, weights[left]) >= enough[left]
+        reached = np.vecdot(kernels, weights[left]) >= enough[left]
         may[left[reached]] = True
         left = left[~reached]
     return may
@@ -215,137 +223,3 @@ def _may_reach(
 def _reach(best: Floats) -> Floats:
     """How far (in sigma) a place as dense as ``best`` can be from its nearest match, at most."""
     return np.asarray(np.sqrt(-2.0 * np.log(np.minimum(best, 1.0))))
-
-
-def _angles_of(squared_chords: Floats) -> Floats:
-    """Return angles in radians from squared chords of the unit sphere."""
-    angles = np.sqrt(squared_chords)
-    angles *= 0.5
-    np.minimum(angles, 1.0, out=angles)
-    np.arcsin(angles, out=angles)
-    angles *= 2.0
-    return angles
-
-
-def _climb(
-    centres: Floats, weights: Floats, query: NDArray[np.intp], starts: Floats, sigma: float
-) -> tuple[Floats, Floats]:
-    """Climb from every start to its summit, many at once.
-
-    Newton steps where the density is concave, mean-shift steps elsewhere; a step that would lead
-    down is cut to a quarter until it does not.
-
-    Args:
-        centres: Kernels (3, n, k).
-        weights: (n, k).
-        query: Which row of the kernels each start belongs to (r,).
-        starts: Unit vectors (r, 3).
-        sigma: Radians.
-
-    Returns:
-        Summits (r, 3) and their densities (r,).
-    """
-    place = starts.copy()
-    height = np.zeros(len(starts))
-    step = np.zeros_like(starts)
-    taken = np.zeros(len(starts), np.intp)
-    # As many at once as fit into the processor's cache. Some climbs are ten times as long as most:
-    # others follow those that have arrived.
-    together = max(1, CLIMBING_PAIRS // weights.shape[1])
-    active, waiting = np.arange(min(together, len(starts))), together
-    while len(active):
-        trial = _move(place[active], step[active])
-        value, proposal = _ascent(trial, centres, weights, query[active], sigma)
-        up = value >= height[active]
-        risen = active[up]
-        place[risen], height[risen], step[risen] = trial[up], value[up], proposal[up]
-        step[active[~up]] *= 0.25
-        taken[active] += 1
-        on = np.linalg.norm(step[active], axis=1) * EARTH_RADIUS_M > STEP_M
-        active = active[on & (taken[active] < MAX_STEPS)]
-        following = np.arange(waiting, min(waiting + together - len(active), len(starts)))
-        active, waiting = np.concatenate([active, following]), waiting + len(following)
-    return place, height
-
-
-def _ascent(
-    place: Floats, centres: Floats, weights: Floats, rows: NDArray[np.intp], sigma: float
-) -> tuple[Floats, Floats]:
-    """Return the densities (r,) at unit vectors (r, 3) and the steps uphill (r, 3), tangents.
-
-    Args:
-        place: Where the climbs are.
-        centres: Kernels (3, n, k), coordinate by coordinate: three long products are faster than
-            many short ones.
-        weights: (n, k).
-        rows: Which kernels each place belongs to (r,).
-        sigma: Radians.
-    """
-    east, north = _tangents(place)
-    offset = [centres[axis].take(rows, axis=0) - place[:, axis, None] for axis in range(3)]
-    squared = np.maximum(_along(offset, offset), _TINY)
-    angle = _angles_of(squared)
-    kernel = weights.take(rows, axis=0)
-    kernel *= np.exp(np.square(angle / sigma) * -0.5)
-    # Projected on the tangent plane an offset has length sin(theta): stretch it to theta. Towards
-    # the antipode there is no direction; its kernel stays out of the step.
-    sine = np.sqrt(np.maximum(squared * (1.0 - squared / 4.0), _TINY))
-    stretch = angle / sine
-    stretch[sine <= 2e-12] = 1.0
-    tangent_x = _along(offset, [part[:, None] for part in east.T]) * stretch
-    tangent_y = _along(offset, [part[:, None] for part in north.T]) * stretch
-    bend = stretch * (1.0 - squared / 2.0)
-    # (1 - theta cot theta) / theta² tends to 1/3.
-    turned = np.square(angle)
-    lost = np.where(angle > 1e-4, (1.0 - bend) / turned, 1 / 3)
-    pull = kernel * (sigma**-2 - lost)
-    height = kernel.sum(axis=1)
-    slope_x, slope_y = _sums(kernel, tangent_x), _sums(kernel, tangent_y)
-    flat = _sums(kernel, bend)
-    # Minus the Hessian, times sigma².
-    pull_x = pull * tangent_x
-    xx, xy = flat - _sums(pull_x, tangent_x), -_sums(pull_x, tangent_y)
-    pull *= tangent_y
-    yy = flat - _sums(pull, tangent_y)
-    determinant = xx * yy - xy * xy
-    concave = (determinant > 1e-12 * height**2) & (xx + yy > 0)
-    safe = np.where(concave, determinant, 1.0)
-    newton_x = (yy * slope_x - xy * slope_y) / safe
-    newton_y = (xx * slope_y - xy * slope_x) / safe
-    newton = concave & (np.hypot(newton_x, newton_y) <= sigma)
-    step_x = np.where(newton, newton_x, slope_x / height)
-    step_y = np.where(newton, newton_y, slope_y / height)
-    return height, step_x[:, None] * east + step_y[:, None] * north
-
-
-def _along(vectors: Sequence[Floats], others: Sequence[Floats]) -> Floats:
-    """Return the dot products of vectors given coordinate by coordinate."""
-    total = vectors[0] * others[0]
-    for one, other in zip(vectors[1:], others[1:], strict=True):
-        total += one * other
-    return total
-
-
-def _sums(one: Floats, other: Floats) -> Floats:
-    """Return the sums (r,) of the products of two arrays (r, k)."""
-    return np.asarray(np.einsum("rk,rk->r", one, other))
-
-
-def _tangents(place: Floats) -> tuple[Floats, Floats]:
-    """Return two unit vectors (r, 3) each that span the tangent planes at ``place`` (r, 3)."""
-    x, y, z = place.T
-    # Across the Earth's axis, or at the poles, across another one.
-    polar = np.abs(z) > 0.9
-    zero = np.zeros_like(x)
-    across = [np.where(polar, zero, -y), np.where(polar, -z, x), np.where(polar, y, zero)]
-    length = np.sqrt(_along(across, across))
-    a, b, c = (part / length for part in across)
-    north = [y * c - z * b, z * a - x * c, x * b - y * a]
-    return np.stack([a, b, c], axis=1), np.stack(north, axis=1)
-
-
-def _move(place: Floats, step: Floats) -> Floats:
-    """Walk from unit vectors (r, 3) along great circles given as tangents (r, 3) in radians."""
-    length = np.linalg.norm(step, axis=1, keepdims=True)
-    moved = place * np.cos(length) + step * np.sinc(length / np.pi)
-    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))

@@ -179,6 +179,20 @@ def test_recall_counts_what_there_is():
     assert recall(np.array([[2, 9, 8, 7], [1, 2, 3, 4]]), truth) == 0.75
 
 
+positions = st.lists(st.integers(-1, 12), min_size=3, max_size=3)
+
+
+@given(st.lists(positions, min_size=1, max_size=6), st.lists(positions, min_size=6, max_size=6))
+def test_recall_is_that_of_looking_for_each_in_turn(found: list, truth: list):
+    shares = []
+    for given_row, row in zip(found, truth, strict=False):
+        real = [position for position in row if position >= 0]
+        hits = [position in given_row for position in real]
+        shares.append(sum(hits) / len(hits) if hits else 1.0)
+    measured = recall(np.array(found), np.array(truth[: len(found)]))
+    assert measured == pytest.approx(sum(shares) / len(shares))
+
+
 def test_lists_grow_with_the_root_of_the_rows():
     assert [list_count(n) for n in (100_000, 1_000_000, 5_000_000)] == [1024, 4096, 8192]
 

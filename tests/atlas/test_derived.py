@@ -406,7 +406,7 @@ def test_readers_never_notice_a_swap(folder):
     for reader in readers:
         reader.start()
     try:
-        for _ in range(6):
+        for _ in range(4):
             build_derived(folder, **SMALL)
     finally:
         stop.set()

@@ -36,19 +36,23 @@ def rings(centre: np.ndarray, reach_m: float, count: int) -> np.ndarray:
 
 
 def climb(
-    point: np.ndarray, coordinates: np.ndarray, scores: np.ndarray, sigma_m: float
+    points: np.ndarray, coordinates: np.ndarray, scores: np.ndarray, sigma_m: float
 ) -> np.ndarray:
-    """Pattern search uphill from a point until steps are below a centimetre."""
-    step = sigma_m
-    best = density_at(point[None], coordinates, scores, sigma_m)[0]
-    while step > 0.01:
-        around = destination(point, np.arange(0, 360, 30.0), step)
-        values = density_at(around, coordinates, scores, sigma_m)
-        if values.max() > best:
-            point, best = around[values.argmax()], values.max()
-        else:
-            step /= 2
-    return point
+    """Pattern search uphill from points (p, 2), each until its steps are below a centimetre."""
+    points = points.copy()
+    step = np.full(len(points), sigma_m)
+    best = density_at(points, coordinates, scores, sigma_m)
+    while (left := np.flatnonzero(step > 0.01)).size:
+        around = destination(points[left, None], np.arange(0, 360, 30.0), step[left, None])
+        values = density_at(around.reshape(-1, 2), coordinates, scores, sigma_m)
+        values = values.reshape(len(left), -1)
+        highest = values.argmax(axis=1)
+        found = values[np.arange(len(left)), highest]
+        up = found > best[left]
+        points[left[up]] = around[up, highest[up]]
+        best[left[up]] = found[up]
+        step[left[~up]] /= 2
+    return points
 
 
 @settings(max_examples=60, deadline=None)
@@ -83,7 +87,7 @@ def test_the_mode_is_found_to_the_metre(sigma_m: float, spread: float) -> None:
         # From the best place of a grid, not from our answer.
         grid = np.concatenate([rings(place, 2 * sigma_m, 6) for place in coordinates])
         start = grid[density_at(grid, coordinates, scores, sigma_m).argmax()]
-        summit = climb(start, coordinates, scores, sigma_m)
+        (summit,) = climb(start[None], coordinates, scores, sigma_m)
         # Rounding of the density itself lets the oracle stop a little beside the summit.
         assert great_circle_m(point, summit) < max(1.0, sigma_m * 1e-5)
 
@@ -96,7 +100,7 @@ def test_climbing_from_every_match_finds_nothing_higher(spread: float) -> None:
         coordinates, scores = crowd(seed, k, spread, sigma_m)
         point = density_mode(coordinates[None], scores[None], sigma_m=sigma_m).points[0]
         reached = density_at(point[None], coordinates, scores, sigma_m)[0]
-        summits = np.stack([climb(place, coordinates, scores, sigma_m) for place in coordinates])
+        summits = climb(coordinates, coordinates, scores, sigma_m)
         assert reached >= density_at(summits, coordinates, scores, sigma_m).max() * (1 - 1e-9)
 
 

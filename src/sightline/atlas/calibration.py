@@ -132,11 +132,30 @@ def perturbed_rows(
 
 def recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
     """Mean share of the positions of ``truth`` (q, k) that are in ``found`` (q, c); -1 is none."""
-    shares = []
-    for given, wanted in zip(found, truth, strict=True):
-        real = wanted[wanted >= 0]
-        shares.append(np.isin(real, given).mean() if len(real) else 1.0)
-    return float(np.mean(shares))
+    return _share(_columns_of(truth, found), truth, found.shape[1])
+
+
+def _columns_of(truth: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The columns (q, k) of ``found`` (q, c) in which the positions of ``truth`` stand; c: none."""
+    queries, width = found.shape
+    if not found.size:
+        return np.full(truth.shape, width, np.int64)
+    # One number for each query and position, so that all rows are looked through at once.
+    span = max(int(found.max()), int(truth.max(initial=-1))) + 2
+    first = np.arange(queries)[:, None] * span + 1
+    numbers = (found + first).ravel()
+    order = np.argsort(numbers)
+    wanted = truth + first
+    at = np.minimum(np.searchsorted(numbers, wanted, sorter=order), len(order) - 1)
+    return np.asarray(np.where(numbers[order[at]] == wanted, order[at] % width, width))
+
+
+def _share(columns: NDArray[np.int64], truth: NDArray[np.int64], width: int) -> float:
+    """Mean share of ``truth`` (q, k) that stands in the first columns; of no truth it is 1."""
+    real = truth >= 0
+    hits = (real & (columns < width)).sum(axis=1)
+    wanted = real.sum(axis=1)
+    return float(np.where(wanted > 0, hits / np.maximum(wanted, 1), 1.0).mean())
 
 
 def _choose(
@@ -154,9 +173,12 @@ def _choose(
     while True:
         lists = min(lists * 2, accelerator.lists)
         proposed = accelerator.propose(queries, depth * _CANDIDATES_PER_ROW[-1], lists=lists)
+        columns = _columns_of(truth, proposed)
         for factor in _CANDIDATES_PER_ROW:
-            kept = proposed[:, : depth * factor]
-            share = min(recall(kept[kind::kinds], truth[kind::kinds]) for kind in range(kinds))
+            share = min(
+                _share(columns[kind::kinds], truth[kind::kinds], depth * factor)
+                for kind in range(kinds)
+            )
             if share >= target:
                 cost = lists * per_list + _CODES_PER_EXACT_ROW * depth * factor
                 if best is None or cost < best[0]:
@@ -206,7 +228,8 @@ def _choose_within(
         )
         for depth, least in shares.items():
             truth = run.truth[:, :depth]
-            found = [recall(proposed[:, : depth * f], truth) for f in factors[depth]]
+            columns = _columns_of(truth, proposed)
+            found = [_share(columns, truth, depth * f) for f in factors[depth]]
             shares[depth] = np.minimum(least, found)
     chosen: list[Effort | None] = []
     for depth, least in shares.items():

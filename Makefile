@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SIGHTLINE_DATA ?= ../shared/data
 export SIGHTLINE_DATA
 
-.PHONY: help setup demo test lint types imports docs tests coverage bench clean
+.PHONY: help setup demo test lint types imports docs checked-docs tests coverage bench clean
 
 help:
 	@echo "make demo    set up, locate photos of the planet, then real photos where there are some; write reports"
@@ -28,20 +28,24 @@ setup: $(STAMP)
 demo: $(STAMP)
 	$(BIN)/python tools/demo.py --photos "$(PHOTOS)" --model "$(MODEL)"
 
-test: lint types imports docs tests
+test: lint types imports checked-docs tests
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers auto
 
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -j auto -W --keep-going -q -b html docs docs/_build/html
+
+# The same sources and references, as strictly; no page is written.
+checked-docs: $(STAMP)
+	$(BIN)/python -m sphinx -j auto -W --keep-going -q -t check -b dummy docs docs/_build/checked
 
 tests: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist worksteal

@@ -98,6 +98,7 @@ def test_options_reach_the_imagery(sightline, two_views, tmp_path):
         ((), "Neither --photos nor --aerial"),
         (("--photos", "{photos}", "--patch-m", "100"), "--patch-m belongs to --aerial"),
         (("--photos", "{photos}", "--allow-network"), "--allow-network belongs to --aerial"),
+        (("--photos", "{photos}", "--zoom", "0"), "--zoom belongs to --aerial"),
         (("--photos", "{ortho}"), "is a georeferenced TIFF, not photos"),
         (("--photos", "{tiles}"), "is a folder of tiles, not photos"),
         (("--aerial", "{photos}"), "holds no aerial imagery"),

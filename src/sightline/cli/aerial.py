@@ -164,7 +164,9 @@ class AerialChoice:
                 hint="Give --photos for an atlas of photos, or --aerial for one of patches.",
             )
         if self.aerial is None:
-            names = [n for n in self.__dataclass_fields__ if getattr(self, n) not in (None, False)]
+            values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+            # By identity: a zoom of 0 was given, and is equal to False.
+            names = [n for n, value in values.items() if value is not None and value is not False]
             if names:
                 raise UsageError(
                     f"--{names[0].replace('_', '-')} belongs to --aerial, and photos were named.",

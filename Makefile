@@ -43,7 +43,7 @@ imports: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -j auto -W --keep-going -q -b html docs docs/_build/html
 
-# The same sources and references, as strictly; no page is written.
+# The same sources and references, as strictly; no page is written, which `make docs` checks.
 checked-docs: $(STAMP)
 	$(BIN)/python -m sphinx -j auto -W --keep-going -q -t check -b dummy docs docs/_build/checked
 

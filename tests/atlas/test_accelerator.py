@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sightline.atlas import arrays as array_files
+from sightline.atlas import calibration
 from sightline.atlas.accelerator import Accelerator, Effort, bitmap, list_count, train
 from sightline.atlas.arrays import ArrayFile, load_array, save_array, widen
 from sightline.atlas.calibration import Calibration, calibrate, perturbed_rows, recall
@@ -182,15 +183,23 @@ def test_recall_counts_what_there_is():
 positions = st.lists(st.integers(-1, 12), min_size=3, max_size=3)
 
 
-@given(st.lists(positions, min_size=1, max_size=6), st.lists(positions, min_size=6, max_size=6))
-def test_recall_is_that_of_looking_for_each_in_turn(found: list, truth: list):
+@given(
+    st.lists(positions, min_size=1, max_size=6),
+    st.lists(positions, min_size=6, max_size=6),
+    st.integers(0, 5),
+)
+def test_recall_is_that_of_looking_for_each_in_turn(found: list, truth: list, first: int):
+    """Among all that was found, and among the first of it, fewer than there are or more."""
+    wanted = np.array(truth[: len(found)])
     shares = []
     for given_row, row in zip(found, truth, strict=False):
         real = [position for position in row if position >= 0]
-        hits = [position in given_row for position in real]
+        hits = [position in given_row[:first] for position in real]
         shares.append(sum(hits) / len(hits) if hits else 1.0)
-    measured = recall(np.array(found), np.array(truth[: len(found)]))
-    assert measured == pytest.approx(sum(shares) / len(shares))
+    expected = pytest.approx(sum(shares) / len(shares))
+    assert recall(np.array(found)[:, :first], wanted) == expected
+    columns = calibration._columns_of(wanted, np.array(found))
+    assert calibration._share(columns, wanted, first) == expected
 
 
 def test_lists_grow_with_the_root_of_the_rows():

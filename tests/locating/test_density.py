@@ -270,6 +270,16 @@ def test_a_newton_step_lands_much_nearer_the_summit_than_it_began() -> None:
         assert left < 0.05 * np.linalg.norm(away)
 
 
+@pytest.mark.parametrize("sigma_m", [1000.0, 111_200.0])
+@pytest.mark.parametrize("apart", [1.9, 1.999, 1.9995])
+def test_a_summit_that_is_nearly_flat_is_found(sigma_m: float, apart: float) -> None:
+    """Two kernels nearly two sigma apart: between them the density hardly bends."""
+    place = np.array([48.0, 11.0])
+    ends = destination(place, np.array([40.0, 220.0]), apart / 2 * sigma_m)
+    found = density_mode(ends[None], np.full((1, 2), 0.7), sigma_m=sigma_m).points[0]
+    assert great_circle_m(found, place) < 1.0
+
+
 def test_powers_of_chords_are_the_angles_they_stand_for() -> None:
     from sightline.locating import climbing
 

@@ -30,6 +30,8 @@ _SELECTIVITIES = (0.5, 0.9)
 _PARTS_PER_LENGTH = 4
 # What reading one code and scoring one row exactly cost beside each other, roughly.
 _CODES_PER_EXACT_ROW = 60
+# The column of what is in none.
+_NOWHERE = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +138,22 @@ def recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
 
 
 def _columns_of(truth: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The columns (q, k) of ``found`` (q, c) in which the positions of ``truth`` stand; c: none."""
+    """The first columns (q, k) of ``found`` (q, c) in which positions of ``truth`` (q, k) stand.
+
+    Where one stands nowhere the column is beyond any number of columns that may be asked about:
+    an index of few rows gives fewer than it was asked for.
+    """
     queries, width = found.shape
     if not found.size:
-        return np.full(truth.shape, width, np.int64)
+        return np.full(truth.shape, _NOWHERE, np.int64)
     # One number for each query and position, so that all rows are looked through at once.
     span = max(int(found.max()), int(truth.max(initial=-1))) + 2
     first = np.arange(queries)[:, None] * span + 1
     numbers = (found + first).ravel()
-    order = np.argsort(numbers)
+    order = np.argsort(numbers, kind="stable")
     wanted = truth + first
     at = np.minimum(np.searchsorted(numbers, wanted, sorter=order), len(order) - 1)
-    return np.asarray(np.where(numbers[order[at]] == wanted, order[at] % width, width))
+    return np.asarray(np.where(numbers[order[at]] == wanted, order[at] % width, _NOWHERE))
 
 
 def _share(columns: NDArray[np.int64], truth: NDArray[np.int64], width: int) -> float:

@@ -26,11 +26,13 @@ STEP_M = 1e-3
 MAX_STEPS = 500
 # Chords up to this long (in radians) are turned into angles by a few powers.
 NEAR = 0.05
-# A flatter bend than this share of the density counts as that much.
+# Where the density is no cap, a flatter bend than this share of it counts as that much.
 LEAST_BEND = 0.1
 # Pairs of climbs and kernels that are worked on at once, and climbs that a thread is given.
 CLIMBING_PAIRS = 1 << 14
 CLIMBS = 4096
+# Beside the density a bend of less is rounding.
+_FLAT = 1e-12
 # Squared chords and sines below this are a point and its antipode.
 _TINY = 1e-24
 
@@ -140,7 +142,7 @@ def _bent(squared: Floats, sigma: float) -> tuple[Floats, Floats, Floats | float
         theta², theta / sin(theta), and (1 - theta cot theta) / theta².
     """
     if FAR * sigma <= NEAR:
-        # Powers of the chord, exact to rounding wherever a kernel is not zero.
+        # Powers of the chord, exact to rounding wherever a kernel counts (FAR).
         series = squared * (1 / 560)
         for term in (1 / 90, 1 / 12, 1.0):
             series += term
@@ -188,11 +190,11 @@ def _uphill(
     apart = np.hypot(half, xy)
     turn = np.arctan2(xy, half) / 2.0
     cosine, sine = np.cos(turn), np.sin(turn)
-    least = LEAST_BEND * height
-    along = (cosine * slope_x + sine * slope_y) / np.maximum(np.abs(middle + apart), least)
-    across = (cosine * slope_y - sine * slope_x) / np.maximum(np.abs(middle - apart), least)
+    most, least = middle + apart, middle - apart
+    along = (cosine * slope_x + sine * slope_y) / _size_of(most, height)
+    across = (cosine * slope_y - sine * slope_x) / _size_of(least, height)
     length = np.hypot(along, across)
-    longest = np.where(middle - apart > least, sigma, sigma / 2.0)
+    longest = np.where(least > 0.0, sigma, sigma / 2.0)
     shorter = np.minimum(1.0, longest / np.maximum(length, _TINY))
     along *= shorter
     across *= shorter
@@ -207,6 +209,12 @@ def angles_of(squared_chords: Floats) -> Floats:
     np.arcsin(angles, out=angles)
     angles *= 2.0
     return angles
+
+
+def _size_of(bend: Floats, height: Floats) -> Floats:
+    """What a slope is divided by: of a cap its bend, however flat, or it would be crept up."""
+    capped = bend > _FLAT * height
+    return np.where(capped, bend, np.maximum(np.abs(bend), LEAST_BEND * height))
 
 
 def _along(vectors: Sequence[Floats], others: Sequence[Floats]) -> Floats:

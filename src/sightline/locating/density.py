@@ -121,7 +121,12 @@ def _modes(centres: Floats, weights: Floats, scores: Floats, sigma: float) -> Fl
 def _still_hopeful(
     starts: tuple[Rows, Rows], centres: Floats, weights: Floats, sigma: float, highest: Floats
 ) -> tuple[Rows, Rows]:
-    """Return those of the starts (query, match) near which it can be higher than ``highest``."""
+    """Return those of the starts (query, match) near which it can be higher than ``highest``.
+
+    Near is nearer than to any other match. A start that stands for neighbours left out beside it
+    (:data:`SAME_CLIMB`) is judged by its own surroundings alone; a summit that was lost by that was
+    looked for and not found.
+    """
     query, match = starts
     may = np.zeros(len(query), np.bool_)
 

@@ -47,6 +47,9 @@ docs: $(STAMP)
 checked-docs: $(STAMP)
 	$(BIN)/python -m sphinx -j auto -W --keep-going -q -t check -b dummy docs docs/_build/checked
 
+# Every processor has a process of tests: threads of theirs would wait for each other's.
+tests coverage: export OMP_NUM_THREADS = 1
+
 tests: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist worksteal
 

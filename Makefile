@@ -20,7 +20,8 @@ help:
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e ".[dev,docs]"
+	# Modules are compiled when they are first imported: most of what torch brings along never is.
+	$(BIN)/python -m pip install --quiet --no-compile -e ".[dev,docs]"
 	@touch $@
 
 setup: $(STAMP)

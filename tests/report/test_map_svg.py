@@ -88,7 +88,7 @@ def test_hostile_names_stay_text(make_result: MakeResult, make_estimate: MakeEst
     assert 'Match 1: "/><script>alert(1)</script>\\x00' in titles
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.floats(-90, 90),
     st.floats(-180, 179.99),

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import UsageError
-from sightline.geo.coordinates import normalise_longitude
+from sightline.geo.coordinates import normalise_longitude, unit_vectors
 from sightline.geo.distance import destination, great_circle_m
+from sightline.locating import climbing
 from sightline.locating.density import density_mode
 from sightline.locating.evidence import PAIRS_AT_ONCE, evidence_weights
 from sightline.locating.im2gps_grid import im2gps_grid
@@ -248,9 +249,6 @@ def test_impossible_settings_are_refused(wrong: dict, words: str) -> None:
 
 
 def test_a_newton_step_lands_much_nearer_the_summit_than_it_began() -> None:
-    from sightline.geo.coordinates import unit_vectors
-    from sightline.locating import climbing
-
     # Few kernels in a slanted row, so that the summit is long, narrow and turned.
     sigma = 1000.0 / climbing.EARTH_RADIUS_M
     middle = unit_vectors(np.array([[57.7, 11.97]]))
@@ -265,9 +263,32 @@ def test_a_newton_step_lands_much_nearer_the_summit_than_it_began() -> None:
     east, north = climbing._tangents(summit)
     for away in (0.05 * sigma * east, 0.05 * sigma * north, 0.04 * sigma * (east - north)):
         begun = climbing._move(summit, away)
-        _, step = climbing._ascent(begun, planes, weights, rows, sigma)
+        _, step, _ = climbing._ascent(begun, planes, weights, rows, sigma)
         left = np.linalg.norm(climbing._move(begun, step) - summit)
         assert left < 0.05 * np.linalg.norm(away)
+
+
+@pytest.mark.parametrize("spread", [2.0, 4.0])
+def test_what_is_known_of_a_summit_ends_no_climb_that_leads_higher(spread: float) -> None:
+    sigma, k, n = 1000.0 / climbing.EARTH_RADIUS_M, 12, 100
+    crowds = [crowd(seed, k, spread, 1000.0) for seed in range(n)]
+    centres = unit_vectors(np.stack([coordinates for coordinates, _ in crowds]))
+    weights = evidence_weights(np.stack([scores for _, scores in crowds]))
+    every = tuple(axis.ravel() for axis in np.indices((n, k)))
+    summits, heights = climbing.climb_from(every, centres, weights, sigma)
+    # What is known is where the climb from the first match ends, the highest summit or another.
+    known = summits[::k], heights[::k]
+    places, reached = climbing.climb_from(every, centres, weights, sigma, known=known)
+    before = np.repeat(known[1], k)
+    higher, lower = heights > before * (1 + 1e-9), heights < before * (1 - 1e-9)
+    assert higher.any()
+    assert lower.any()
+    np.testing.assert_array_equal(places[higher], summits[higher])
+    np.testing.assert_array_equal(reached[higher], heights[higher])
+    np.testing.assert_array_equal(places[lower], summits[lower])
+    level = ~higher & ~lower
+    assert (places[level] == np.repeat(known[0], k, axis=0)[level]).all(axis=1).mean() > 0.9
+    assert np.linalg.norm(places - summits, axis=1)[level].max() * climbing.EARTH_RADIUS_M < 0.01
 
 
 @pytest.mark.parametrize("sigma_m", [1000.0, 111_200.0])

@@ -98,13 +98,13 @@ def _modes(centres: Floats, weights: Floats, scores: Floats, sigma: float) -> Fl
     queries = np.flatnonzero(starts.any(axis=1))
     first = queries, densest[queries]
     summits, heights = climb_from(first, centres, weights, sigma)
-    highest = np.zeros(len(centres))
-    highest[queries] = heights
+    peaks, highest = np.zeros((len(centres), 3)), np.zeros(len(centres))
+    peaks[queries], highest[queries] = summits, heights
     # A summit is higher than its matches: from fewer of the others can a higher one be reached.
     starts[first] = False
     queries, matches = np.nonzero(starts)
     others = _still_hopeful((queries, matches), centres, weights, sigma, highest)
-    more_summits, more_heights = climb_from(others, centres, weights, sigma)
+    more_summits, more_heights = climb_from(others, centres, weights, sigma, known=(peaks, highest))
     query, match = (np.concatenate(pair) for pair in zip(first, others, strict=True))
     summits = np.concatenate([summits, more_summits])
     heights = np.concatenate([heights, more_heights])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from sightline.geo.coordinates import EARTH_RADIUS_M
 from sightline.locating.evidence import Floats, on_threads
 
 Rows = NDArray[np.intp]
+Real = TypeVar("Real", np.float32, np.float64)
 
 # Kernels farther away than this (in sigma) are less than rounding wherever a summit can be.
 FAR = 13.0
@@ -235,8 +237,8 @@ def _uphill(
     return cosine * along - sine * across, sine * along + cosine * across, ending
 
 
-def angles_of(squared_chords: Floats) -> Floats:
-    """Return angles in radians from squared chords of the unit sphere."""
+def angles_of(squared_chords: NDArray[Real]) -> NDArray[Real]:
+    """Return angles in radians from squared chords of the unit sphere, as precise as they are."""
     angles = np.sqrt(squared_chords)
     angles *= 0.5
     np.minimum(angles, 1.0, out=angles)

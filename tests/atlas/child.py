@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sightline.atlas.build import build_atlas
+from sightline.atlas.derived import build_derived
 from sightline.atlas.lock import writer_lock
 from sightline.atlas.store import Store
 from sightline.datasets.folder import scan_folder
@@ -59,6 +60,11 @@ def records_in(folder: Path) -> list[PhotoRecord]:
     return [record(Path(r.uri), int(Path(r.uri).stem.split("-")[0])) for r in found]
 
 
+def derive_once(atlas: Path, settings: dict[str, Any]) -> None:
+    say("ready")
+    build_derived(atlas, **settings)
+
+
 def main(mode: str, atlas: Path, photos: Path) -> None:
     announce_transactions()
     records = records_in(photos) if mode == "build" else []
@@ -70,8 +76,6 @@ def main(mode: str, atlas: Path, photos: Path) -> None:
             while True:
                 Store.open(atlas).compact().clean(timedelta(0))
     elif mode == "derive":
-        from sightline.atlas.derived import build_derived
-
         with writer_lock(atlas):
             while True:
                 build_derived(atlas, index_from_rows=50, exact_rows=10)

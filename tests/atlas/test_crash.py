@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,43 +17,26 @@ from sightline.atlas.store import Store
 from sightline.atlas.verify import verify
 from sightline.imagery.photo import open_photo
 
-from .child import records_in
+from .child import main, records_in
 from .encoders import ColourGrid
+from .forked import Forked
 from .photos import write_photo
 
 PHOTOS = 60
-TESTS = Path(__file__).resolve().parent.parent
 
 
-def start(mode: str, atlas: Path, photos: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "atlas.child", mode, str(atlas), str(photos)]
-    environment = os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
-
-
-def kill_after(
-    process: subprocess.Popen[str], seconds: float, lines: int = 0
-) -> tuple[list[str], bool]:
+def kill_after(process: Forked, seconds: float, lines: int = 0) -> tuple[list[str], bool]:
     """Let the process say so many lines, and run on for a while, then kill it.
 
     Returns:
         What it said, and whether the kill came in time.
     """
-    assert process.stdout is not None
-    assert process.stderr is not None
-    with process:
-        first = process.stdout.readline()
-        assert first == "ready\n", process.stderr.read()
-        heard = [process.stdout.readline() for _ in range(lines)]
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        said = ("".join(heard) + process.stdout.read()).splitlines()
-        errors = process.stderr.read()
-    killed = process.returncode == -signal.SIGKILL
-    assert killed or process.returncode == 0, errors
-    return said, killed
+    first = process.says.readline()
+    assert first == "ready\n", first + process.says.read()
+    heard = [process.says.readline() for _ in range(lines)]
+    time.sleep(seconds)
+    rest, killed = process.kill()
+    return "".join(heard).splitlines() + rest, killed
 
 
 class Ledger:
@@ -76,6 +56,8 @@ class Ledger:
             elif line == "done":
                 assert self.under_way is not None
                 self.acknowledged, self.under_way = self.under_way, None
+            else:
+                assert line == "end", lines
 
     def check(self, atlas: Path) -> None:
         if not (atlas / "atlas.json").exists():
@@ -132,7 +114,7 @@ def test_builds_and_adds_survive_kills(photos: Path, tmp_path: Path) -> None:
         # and then later, where nothing is said: as it begins, and as it puts its files in order.
         done = chance.randrange(10)
         pause = chance.uniform(0, 0.3 if chance.random() < 0.2 else 0.02)
-        lines, killed = kill_after(start("build", atlas, photos), pause, done)
+        lines, killed = kill_after(Forked(main, "build", atlas, photos), pause, done)
         ledger.read(lines)
         ledger.check(atlas)
         kills += killed
@@ -160,7 +142,7 @@ def test_rewriting_survives_kills(photos: Path, tmp_path: Path, mode: str, kills
     build_atlas(atlas, records_in(photos), ColourGrid(), compact=False)
     before = contents(atlas)
     for _ in range(kills):
-        _, killed = kill_after(start(mode, atlas, photos), chance.uniform(0, 0.3))
+        _, killed = kill_after(Forked(main, mode, atlas, photos), chance.uniform(0, 0.3))
         assert killed
         assert verify(atlas).sound
         assert contents(atlas) == before

@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -28,7 +27,9 @@ from sightline.models.statistics import FeatureStatistics
 from sightline.models.whitening import WhiteningSettings, fit_whitening
 
 from . import clouds
+from .child import derive_once
 from .clouds import FINGERPRINT, brute_force
+from .forked import Forked
 
 PLAIN = {"fingerprint": FINGERPRINT, "rerank": 0, "pool_m": 0.0}
 ROWS = clouds.cloud(900)
@@ -357,28 +358,15 @@ def test_an_unwritable_folder_is_an_output_error(folder):
 
 def test_a_builder_killed_at_any_moment_leaves_a_valid_atlas(folder):
     build_derived(folder, **SMALL)
-    code = (
-        "import sys; from sightline.atlas import build_derived\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-        "build_derived(sys.argv[1], index_from_rows=300, exact_rows=100)\n"
-    )
     started = time.perf_counter()
     build_derived(folder, **SMALL)
     whole = time.perf_counter() - started
     rng = np.random.default_rng(0)
     for attempt in range(8):
-        child = subprocess.Popen(
-            [sys.executable, "-c", code, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        child.stdout.readline()
-        child.stdin.write("go\n")
-        child.stdin.flush()
+        builder = Forked(derive_once, folder, SMALL)
+        assert builder.says.readline() == "ready\n"
         time.sleep(float(rng.uniform(0, whole)))
-        child.send_signal(signal.SIGKILL)
-        child.communicate()
+        builder.kill()
         assert check(folder) == [], attempt
         found = Atlas.open(folder).search(ROWS.raw[:3], 1, **PLAIN)
         assert found.ids[:, 0].tolist() == [0, 1, 2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -21,7 +20,7 @@ class Slow(TwoViews):
         return super().encode_prepared(batch, view)
 
 
-def main(atlas: Path, imagery: Path) -> None:
+def build_slowly(atlas: Path, imagery: Path) -> None:
     replace = Store.replace
 
     def announced(store, ids, rows):
@@ -42,7 +41,3 @@ def main(atlas: Path, imagery: Path) -> None:
         commit_rows=16,
         workers=2,
     )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

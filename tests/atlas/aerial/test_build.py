@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import shapely
 from PIL import Image
 
 from atlas.encoders import ColourGrid
+from atlas.forked import Forked
 from atlas.photos import write_photos
 from imagery.aerial.rasters import from_origin, texture, utm_raster, write_raster
 from imagery.aerial.tiles import ZOOM, middle, write_folder, write_pmtiles
@@ -48,10 +46,10 @@ from sightline.geo.cells import cell_ids, from_signed
 from sightline.geo.region import BoundingBox
 from sightline.imagery.aerial import patch_outline
 
+from .child import build_slowly
 from .encoders import TwoViews
 
 SIDES = {"patch_m": 30.0, "stride_m": 15.0}
-TESTS = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -497,28 +495,23 @@ def test_builds_survive_kills(tmp_path: Path) -> None:
     """Killed again and again, nothing is lost, nothing encoded twice, and the end is the same."""
     path = utm_raster(tmp_path / "town.tif", size=400)
     folder = tmp_path / "atlas"
-    command = [sys.executable, "-m", "atlas.aerial.child", str(folder), str(path)]
-    environment = os.environ | {"PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
     committed: set[tuple[object, object]] = set()
     kills = 0
     for attempt in range(14):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        assert process.stdout is not None
-        with process:
-            assert process.stdout.readline() == "ready\n"
-            # Some commits, and then into the middle of the next.
-            for _ in range(3 if attempt < 5 else 10_000):
-                if not process.stdout.readline():
-                    break
-            time.sleep(0.003 * attempt)
-            process.send_signal(signal.SIGKILL)
-            process.stdout.read()
-        kills += process.returncode == -signal.SIGKILL
+        process = Forked(build_slowly, folder, path)
+        assert process.says.readline() == "ready\n"
+        # Some commits, and then into the middle of the next.
+        for _ in range(3 if attempt < 5 else 10_000):
+            if not process.says.readline():
+                break
+        time.sleep(0.003 * attempt)
+        _, killed = process.kill()
+        kills += killed
         assert verify(folder).sound
         now = set(by_uri(folder))
         assert now >= committed
         committed = now
-        if process.returncode == 0:
+        if not killed:
             break
     assert kills >= 3
     source, encoder = open_aerial(path), TwoViews(turns=2)

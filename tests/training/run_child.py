@@ -218,5 +218,8 @@ def agree(data: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    modes = {"kill": kill, "share": share, "agree": agree}
-    modes[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    pairs, made = (Path(argument) for argument in sys.argv[1:])
+    kill(pairs / "manifest", made)
+    # Last: processes that run together leave their number in the surroundings.
+    share(pairs / "manifest", made)
+    agree(pairs, made)

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tests.test_bare_machine import run as bare
 from torch import Tensor, nn
 
 from sightline.datasets import Manifest
@@ -372,18 +371,3 @@ def test_vectors_of_a_module_that_are_none_are_told(photo_set: Path) -> None:
     embedder = Embedder(take, batch_size=2, precision=precision, processes=Processes())
     with pytest.raises(VectorError, match="Vectors of photos must be finite"):
         embedder.vectors(nn.Identity(), np.arange(3))
-
-
-def test_a_module_is_trained_where_only_torch_and_its_like_are(
-    photo_set: Path, start: str, tmp_path: Path
-) -> None:
-    recipe = tmp_path / "mine.toml"
-    recipe.write_text(tiny_retrieval(start=start, epochs=1).to_toml())
-    done = bare(
-        "from pathlib import Path\n"
-        "from sightline.training import open_recipe, train\n"
-        f"recipe = open_recipe({str(recipe)!r})\n"
-        f"data, out = Path({str(photo_set)!r}), Path({str(tmp_path / 'run')!r})\n"
-        "print(train(recipe, out, data=data, device='cpu')['status'])\n"
-    )
-    assert done.stdout == "finished\n", done.stderr

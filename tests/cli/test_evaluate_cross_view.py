@@ -7,14 +7,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from tests.training.recipes import tiny
 
 from sightline.datasets import write_manifest
 from sightline.datasets.layouts import read
 from sightline.errors import UsageError
+from sightline.report.figures.embedding_map import embedding_map_figure
+from sightline.report.figures.plane import to_plane
 from sightline.training import train
 from sightline.training.loops.watching import Silent
 from sightline.training.sources import open_data
@@ -67,6 +71,29 @@ def test_figures_of_a_run(sightline: Sightline, run: Path, pairs: Path, tmp_path
             picture.load()
             assert picture.format == "PNG"
             assert picture.convert("L").getextrema()[0] < 200
+
+
+def test_umap_keeps_groups_together() -> None:
+    """Here and not with its figure: it compiles itself for a third of a minute in each process."""
+    pytest.importorskip("umap", exc_type=ImportError)
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    vectors = 4 * rng.standard_normal((3, 12))[labels] + rng.standard_normal((90, 12))
+    plane = to_plane(vectors, "umap", seed=1)
+    np.testing.assert_array_equal(plane.points, to_plane(vectors, "umap", seed=1).points)
+    gaps = np.linalg.norm(plane.points[:, None] - plane.points[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    assert (labels[gaps.argmin(axis=1)] == labels).mean() > 0.95
+    assert plane.explained is None
+    assert np.isfinite(to_plane(vectors[:5], "umap").points).all()
+    with pytest.raises(UsageError, match=r"at least 4 vectors\. Got 3"):
+        to_plane(vectors[:3], "umap")
+    figure = embedding_map_figure([("ground", vectors)], method="umap")
+    assert figure.name == "embeddings-umap"
+    assert "says little" in figure.caption
+    sheet = Figure(figsize=figure.size_inches)
+    figure.draw(sheet)
+    assert sheet.axes[0].get_xlabel() == "UMAP axis 1"
 
 
 def test_what_cannot_be_drawn_is_said_and_the_rest_is_drawn(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -283,7 +284,9 @@ def test_fetching_asks_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_an_unreachable_hub(tmp_path: Path) -> None:
+def test_an_unreachable_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It is asked six times, and waited for in between.
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     with pytest.raises(BundleError, match="cannot be downloaded") as refused:
         fetch_model(
             "test_resnet.r160_in1k",

@@ -57,25 +57,6 @@ def test_planes_of_nothing_much(shape):
     assert plane.explained == (0.0, 0.0)
 
 
-def test_umap_keeps_groups_together():
-    pytest.importorskip("umap", exc_type=ImportError)
-    vectors, labels = clouds(90)
-    plane = to_plane(vectors, "umap", seed=1)
-    np.testing.assert_array_equal(plane.points, to_plane(vectors, "umap", seed=1).points)
-    gaps = np.linalg.norm(plane.points[:, None] - plane.points[None], axis=2)
-    np.fill_diagonal(gaps, np.inf)
-    assert (labels[gaps.argmin(axis=1)] == labels).mean() > 0.95
-    assert plane.explained is None
-    few = to_plane(vectors[:5], "umap")
-    assert np.isfinite(few.points).all()
-    with pytest.raises(UsageError, match=r"at least 4 vectors\. Got 3"):
-        to_plane(vectors[:3], "umap")
-    figure = embedding_map_figure([("ground", vectors)], method="umap")
-    assert figure.name == "embeddings-umap"
-    assert "says little" in figure.caption
-    assert drawn(figure).axes[0].get_xlabel() == "UMAP axis 1"
-
-
 def test_without_umap(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(DependencyError, match=r"sightline\[umap\]"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from sightline.errors import TrainingWorkerError
 from sightline.training.data.loading import BatchLoader, PairPixels
@@ -38,6 +39,8 @@ class Suicidal:
 
 
 def main(folder: Path) -> None:
+    # torch looks whether its workers live every five seconds, in which nothing happens.
+    _MultiProcessingDataLoaderIter._try_get_data.__defaults__ = (0.2,)
     fatal = folder / "fatal"
     notes: list[str] = []
     source = Suicidal(fatal)

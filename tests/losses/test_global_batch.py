@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from sightline.losses import (
     CrossBatchMemory,
@@ -17,6 +15,8 @@ from sightline.losses import (
     SoftMarginTripletLoss,
     gather_rows,
 )
+
+from .two_processes import found_by_two
 
 STEPS, DIMENSION, CAPACITY = 4, 6, 10
 
@@ -78,47 +78,25 @@ def train(
 # Rows of the two processes: as many each, and not.
 SIZES = ([4, 4], [5, 2])
 
-WORKER = """
-import sys, torch
-import torch.distributed as dist
-from torch.nn.parallel import DistributedDataParallel
-from tests.losses.test_global_batch import SIZES, losses, network, train
-torch.set_num_threads(1)
-store, rank, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-found = {}
-for sizes in SIZES:
-    for name, loss in losses().items():
-        model = DistributedDataParallel(network())
-        if list(loss.parameters()):
-            loss = DistributedDataParallel(loss)
-        found |= train(f"{sizes} {name}", model, loss, sizes, rank)
-torch.save(found, out)
-dist.destroy_process_group()
-"""
+
+def worker(rank: int) -> dict[str, torch.Tensor]:
+    found = {}
+    for sizes in SIZES:
+        for name, loss in losses().items():
+            model = DistributedDataParallel(network())
+            # One without parameters has nothing to be shared.
+            shared = DistributedDataParallel(loss) if list(loss.parameters()) else loss
+            found |= train(f"{sizes} {name}", model, shared, sizes, rank)
+    return found
 
 
 def test_two_processes_train_as_one_with_the_whole_batch(tmp_path: Path) -> None:
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, tmp_path / "store", str(rank), tmp_path / f"{rank}.pt"],
-            cwd=Path(__file__).resolve().parents[2],
-            env=os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    for worker in workers:
-        output, _ = worker.communicate(timeout=120)
-        assert worker.returncode == 0, output
+    both = found_by_two("tests.losses.test_global_batch", tmp_path)
     expected = {}
     for sizes in SIZES:
         for name, loss in losses().items():
             expected |= train(f"{sizes} {name}", network(), loss, sizes, None)
-    for rank in range(2):
-        found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+    for found in both:
         assert found.keys() == expected.keys()
         for name, value in expected.items():
             torch.testing.assert_close(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,8 @@ from sightline.losses import (
 )
 from sightline.models.cell_heads import CellHead
 from sightline.models.sharded_head import ShardedCellHead
+
+from .two_processes import found_by_two
 
 STEPS, FEATURES, DIMENSION = 3, 4, 5
 # Photos of the two processes: as many each, and not.
@@ -108,42 +107,20 @@ def train_sharded(
     return found
 
 
-WORKER = """
-import sys, torch
-import torch.distributed as dist
-from tests.losses.test_sharded_softmax import OPTIONS, SIZES, partition, train_sharded, train_whole
-torch.set_num_threads(1)
-store, rank, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-found, cells = {}, partition()
-for sizes in SIZES:
-    for number, options in enumerate(OPTIONS):
-        for train in (train_whole, train_sharded):
-            result = train(cells, sizes, options, rank)
-            found |= {f"{train.__name__}/{sizes}/{number}/{k}": v for k, v in result.items()}
-torch.save(found, out)
-dist.destroy_process_group()
-"""
+def worker(rank: int) -> dict[str, Tensor]:
+    found, cells = {}, partition()
+    for sizes in SIZES:
+        for number, options in enumerate(OPTIONS):
+            for train in (train_whole, train_sharded):
+                result = train(cells, sizes, options, rank)
+                found |= {f"{train.__name__}/{sizes}/{number}/{k}": v for k, v in result.items()}
+    return found
 
 
 def test_two_processes_train_as_one_that_has_all_classes(tmp_path: Path) -> None:
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, tmp_path / "store", str(rank), tmp_path / f"{rank}.pt"],
-            cwd=Path(__file__).resolve().parents[2],
-            env=os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    for worker in workers:
-        output, _ = worker.communicate(timeout=600)
-        assert worker.returncode == 0, output
+    found = found_by_two("tests.losses.test_sharded_softmax", tmp_path)
     cells = partition()
     assert len(cells) % 2
-    found = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     count = 0
     for sizes in SIZES:
         rows = [cells.assign(batch(step, sizes, None)[1].numpy()) for step in range(STEPS)]

@@ -7,11 +7,10 @@ loops written for this file: no line of ours that is tested takes part.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -20,15 +19,45 @@ HERE = Path(__file__).resolve().parent
 LENGTH = 1024
 
 
-def run_on(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", str(HERE), "-q", "-p", "no:cacheprovider"]
-    return subprocess.run(
-        [*command, f"--ignore={__file__}"],
-        env=os.environ | {"SIGHTLINE_CONFORMANCE": str(folder)},
+# One process imports what takes seconds; a fork of it for each folder runs the tests.
+RUNS = """
+import os, sys
+import pytest, torch, torchvision
+import sightline.evaluation, sightline.locating, sightline.losses.published
+ignored, *folders = sys.argv[1:]
+for folder in folders:
+    child = os.fork()
+    if not child:
+        os.environ["SIGHTLINE_CONFORMANCE"] = folder
+        said = os.open(f"{folder}.txt", os.O_WRONLY | os.O_CREAT)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        status = pytest.main([*ignored.split("|")])
+        sys.stdout.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Ran(NamedTuple):
+    status: int
+    said: str
+
+
+def run_on(folders: list[Path]) -> list[Ran]:
+    """Run these tests on the files of each folder."""
+    asked = "|".join((str(HERE), "-q", "-p", "no:cacheprovider", f"--ignore={__file__}"))
+    ran = subprocess.run(
+        [sys.executable, "-c", RUNS, asked, *map(str, folders)],
         cwd=HERE.parents[1],
         capture_output=True,
         text=True,
+        check=False,
     )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    statuses = [int(line) for line in ran.stdout.split()]
+    said = [Path(f"{folder}.txt").read_text() for folder in folders]
+    return [Ran(*one) for one in zip(statuses, said, strict=True)]
 
 
 def on_the_lattice(directions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -100,36 +129,45 @@ def write_pairs(path: Path, n: int, seed: int) -> None:
              meta=json.dumps(meta), provenance="{}")  # fmt: skip
 
 
-@pytest.fixture
-def others(tmp_path: Path) -> Path:
-    for n in (37, 140, 260):
-        write_pairs(tmp_path / "retrieval" / f"zz_other_{n}.npz", n, seed=n)
-    return tmp_path
-
-
-def test_a_few_files_of_one_kind_are_enough(others: Path) -> None:
-    found = run_on(others)
-    assert found.returncode == 0, found.stdout
-    # What is there is compared, the rest skipped, and each for a reason.
-    assert " passed" in found.stdout
-    assert "no file in" in found.stdout
-
-
-def test_a_file_that_disagrees_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "retrieval" / "one.npz"
+def write_wrong(path: Path) -> None:
+    """Pairs of which one result is another than published."""
     write_pairs(path, 37, seed=3)
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     meta = json.loads(str(arrays["meta"]))
     meta["results"]["university"]["AP"] += 1 / 37
     np.savez(path, **arrays | {"meta": json.dumps(meta)})
-    found = run_on(tmp_path)
-    assert found.returncode == 1, found.stdout
-    assert "test_every_result_is_what_the_published_function_returned" in found.stdout
 
 
-def test_no_file_at_all_is_a_reason_to_skip(tmp_path: Path) -> None:
-    found = run_on(tmp_path)
-    assert found.returncode == 0, found.stdout
-    assert "passed" not in found.stdout
-    assert "failed" not in found.stdout
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
+    """What came of folders with a few files, with a wrong one and with none."""
+    root = tmp_path_factory.mktemp("sets")
+    folders = {name: root / name for name in ("few", "wrong", "none")}
+    for n in (37, 140, 260):
+        write_pairs(folders["few"] / "retrieval" / f"zz_other_{n}.npz", n, seed=n)
+    write_wrong(folders["wrong"] / "retrieval" / "one.npz")
+    folders["none"].mkdir()
+    return dict(zip(folders, run_on([*folders.values()]), strict=True))
+
+
+def test_a_few_files_of_one_kind_are_enough(ran: dict[str, Ran]) -> None:
+    found = ran["few"]
+    assert found.status == 0, found.said
+    # What is there is compared, the rest skipped, and each for a reason.
+    assert " passed" in found.said
+    assert "no file in" in found.said
+
+
+def test_a_file_that_disagrees_is_noticed(ran: dict[str, Ran]) -> None:
+    found = ran["wrong"]
+    assert found.status == 1, found.said
+    assert "test_every_result_is_what_the_published_function_returned" in found.said
+
+
+def test_no_file_at_all_is_a_reason_to_skip(ran: dict[str, Ran]) -> None:
+    found = ran["none"]
+    assert found.status == 0, found.said
+    assert " skipped" in found.said
+    assert "passed" not in found.said
+    assert "failed" not in found.said

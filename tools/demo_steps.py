@@ -40,7 +40,7 @@ def run(words: list[str], into: Path | None) -> int:
         try:
             main()
         except SystemExit as end:
-            return int(end.code or 0)
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
 
 

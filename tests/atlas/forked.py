@@ -23,17 +23,18 @@ SURROUNDINGS = {
 }
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["atlas.child", "atlas.aerial.child"])
 
 
 class Forked:
     """A process, and what it says on its standard output and standard error."""
 
     def __init__(self, work: Callable[..., object], *arguments: object) -> None:
+        # Here, because training asks for other modules as it is imported.
+        _SERVER.set_forkserver_preload(["atlas.child", "atlas.aerial.child"])
         with mock.patch.dict(os.environ, SURROUNDINGS):
             forkserver.ensure_running()
         receiving, sending = _SERVER.Pipe(duplex=False)
-        self._process = _SERVER.Process(target=_run, args=(sending, work, arguments))
+        self._process = _SERVER.Process(target=_run, args=(sending, work, arguments), daemon=True)
         self._process.start()
         # Its end comes when the process has ended, however it does.
         sending.close()

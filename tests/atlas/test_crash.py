@@ -32,7 +32,8 @@ def kill_after(process: Forked, seconds: float, lines: int = 0) -> tuple[list[st
         What it said, and whether the kill came in time.
     """
     first = process.says.readline()
-    assert first == "ready\n", first + process.says.read()
+    if first != "ready\n":
+        raise AssertionError([first, *process.kill()[0]])
     heard = [process.says.readline() for _ in range(lines)]
     time.sleep(seconds)
     rest, killed = process.kill()

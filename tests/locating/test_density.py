@@ -291,6 +291,38 @@ def test_what_is_known_of_a_summit_ends_no_climb_that_leads_higher(spread: float
     assert np.linalg.norm(places - summits, axis=1)[level].max() * climbing.EARTH_RADIUS_M < 0.01
 
 
+@pytest.mark.parametrize("sigma_m", [1000.0, 1_779_100.0])
+def test_of_two_summits_side_by_side_the_higher_is_found(sigma_m: float) -> None:
+    """Two kernels hardly more than two sigma apart, and two others somewhere."""
+    rng = np.random.default_rng(0)
+    n, sigma = 5000, sigma_m / climbing.EARTH_RADIUS_M
+    first = destination(np.array([57.7, 11.97]), rng.uniform(0, 360, n), 50 * sigma_m)
+    apart_m = rng.uniform(1.95, 2.3, n) * sigma_m
+    second = destination(first, rng.uniform(0, 360, n), np.minimum(apart_m, 2e7))
+    third, fourth = (
+        destination(first, rng.uniform(0, 360, n), rng.uniform(0, 4, n) * sigma_m) for _ in range(2)
+    )
+    coordinates = np.stack([first, second, third, fourth], axis=1)
+    scores = rng.uniform(0.8, 0.9, (n, 4))
+    points = density_mode(coordinates, scores, sigma_m=sigma_m).points
+    centres, weights = unit_vectors(coordinates), evidence_weights(scores)
+    every = tuple(axis.ravel() for axis in np.indices((n, 4)))
+    _, heights = climbing.climb_from(every, centres, weights, sigma)
+    away = great_circle_m(points[:, None], coordinates) / sigma_m
+    reached = (weights * np.exp(-0.5 * away**2)).sum(axis=1)
+    assert (reached >= heights.reshape(n, 4).max(axis=1) * (1 - 1e-9)).all()
+
+
+@pytest.mark.parametrize("apart", [2.001, 2.005, 2.012])
+def test_of_equal_summits_side_by_side_the_better_matchs_is_answered(apart: float) -> None:
+    rng = np.random.default_rng(0)
+    first = np.stack([rng.uniform(-60, 60, 200), rng.uniform(-180, 180, 200)], axis=1)
+    second = destination(first, rng.uniform(0, 360, 200), apart * 1000.0)
+    coordinates, scores = np.stack([first, second], axis=1), np.tile([0.5, 0.9], (200, 1))
+    points = density_mode(coordinates, scores, exponent=0.0).points
+    assert (great_circle_m(points, second) < great_circle_m(points, first)).all()
+
+
 @pytest.mark.parametrize("sigma_m", [1000.0, 111_200.0])
 @pytest.mark.parametrize("apart", [1.9, 1.999, 1.9995])
 def test_a_summit_that_is_nearly_flat_is_found(sigma_m: float, apart: float) -> None:

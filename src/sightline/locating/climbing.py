@@ -30,8 +30,9 @@ MAX_STEPS = 500
 NEAR = 0.05
 # Where the density is no cap, a flatter bend than this share of it counts as that much.
 LEAST_BEND = 0.1
-# A climb this near (in sigma) to a summit is at its end, if its next step is as short as half a
-# sigma and it stands on a cap: of some 18,000 climbs to higher summits none came by like that.
+# A climb this near (in sigma) to a known summit is at its end, if it stands on a cap and its next
+# step halves the distance at least. There can be another summit as near, of a density that is all
+# but flat: the step leads to that.
 AT_SUMMIT = 0.4
 # Pairs of climbs and kernels that are worked on at once, and climbs that a thread is given.
 CLIMBING_PAIRS = 1 << 14
@@ -112,7 +113,7 @@ def _climb(
     active, waiting = np.arange(min(together, len(starts))), together
     while len(active):
         trial = _move(place[active], step[active])
-        value, proposal, ending = _ascent(trial, centres, weights, query[active], sigma)
+        value, proposal, capped = _ascent(trial, centres, weights, query[active], sigma)
         up = value >= height[active]
         risen = active[up]
         place[risen], height[risen], step[risen] = trial[up], value[up], proposal[up]
@@ -120,11 +121,13 @@ def _climb(
         taken[active] += 1
         on = np.linalg.norm(step[active], axis=1) * EARTH_RADIUS_M > STEP_M
         if known is not None:
-            there = np.linalg.norm(trial - known[0][active], axis=1) <= AT_SUMMIT * sigma
-            there &= up & ending
-            arrived = active[there]
+            away = np.linalg.norm(trial - known[0][active], axis=1)
+            near = np.flatnonzero(up & capped & (away <= AT_SUMMIT * sigma))
+            after = _move(trial[near], proposal[near]) - known[0][active[near]]
+            near = near[np.linalg.norm(after, axis=1) <= away[near] / 2.0]
+            arrived = active[near]
             place[arrived], height[arrived] = known[0][arrived], known[1][arrived]
-            on &= ~there
+            on[near] = False
         active = active[on & (taken[active] < MAX_STEPS)]
         following = np.arange(waiting, min(waiting + together - len(active), len(starts)))
         active, waiting = np.concatenate([active, following]), waiting + len(following)
@@ -136,7 +139,7 @@ def _ascent(
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return the densities (r,) at unit vectors (r, 3) and the steps uphill (r, 3), tangents.
 
-    And whether they are steps of at most half a sigma on a cap (r,).
+    And whether the density is a cap there (r,).
 
     Args:
         place: Where the climbs are.
@@ -164,8 +167,8 @@ def _ascent(
     xx, xy = flat - _sums(pull_x, tangent_x), -_sums(pull_x, tangent_y)
     pull *= tangent_y
     yy = flat - _sums(pull, tangent_y)
-    step_x, step_y, ending = _uphill(slope_x, slope_y, (xx, xy, yy), height, sigma)
-    return height, step_x[:, None] * east + step_y[:, None] * north, ending
+    step_x, step_y, capped = _uphill(slope_x, slope_y, (xx, xy, yy), height, sigma)
+    return height, step_x[:, None] * east + step_y[:, None] * north, capped
 
 
 def _bent(squared: Floats, sigma: float) -> tuple[Floats, Floats, Floats | float]:
@@ -207,7 +210,7 @@ def _uphill(
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return Newton steps (r,) and (r,), which lead uphill where the density is no cap as well.
 
-    And whether they are of at most half a sigma on a cap (r,).
+    And whether the density is a cap (r,).
 
     Along each axis of the Hessian the slope is divided by the size of the bend, whatever its sign
     (Dauphin and others, *Identifying and attacking the saddle point problem*, 2014): mean shift
@@ -233,8 +236,8 @@ def _uphill(
     shorter = np.minimum(1.0, longest / np.maximum(length, _TINY))
     along *= shorter
     across *= shorter
-    ending = (least > _FLAT * height) & (length <= sigma / 2.0)
-    return cosine * along - sine * across, sine * along + cosine * across, ending
+    capped = least > _FLAT * height
+    return cosine * along - sine * across, sine * along + cosine * across, capped
 
 
 def angles_of(squared_chords: NDArray[Real]) -> NDArray[Real]:

@@ -40,7 +40,8 @@ def test_the_queue_splits_the_same_cells(places, cells, min_level, max_level) ->
     expected = oracles.s2_cells(places, cells=cells, min_level=min_level, max_level=max_level)
     settings = S2Settings(cells=cells, min_level=min_level, max_level=max_level)
     if len(expected) < cells:
-        with pytest.raises(PartitionError, match=f"fill {len(expected)} cells at most"):
+        few = "lie in one cell" if len(expected) == 1 else f"fill {len(expected)} cells at most"
+        with pytest.raises(PartitionError, match=few):
             adaptive_s2(places, settings)
         return
     found = adaptive_s2(places, settings)
@@ -177,6 +178,8 @@ def test_what_places_cannot_give() -> None:
         adaptive_s2(places, S2Settings(cells=40, min_members=40))
     with pytest.raises(PartitionError, match="All 50 places lie in one cell"):
         adaptive_s2(np.full((50, 2), 5.0), S2Settings(max_members=3))
+    with pytest.raises(PartitionError, match="All 50 places lie in one cell"):
+        adaptive_s2(np.full((50, 2), 5.0), S2Settings(cells=4))
     with pytest.raises(CoordinateError, match="row 1"):
         adaptive_s2([[1.0, 2.0], [91.0, 2.0]], S2Settings(cells=2))
     with pytest.raises(CoordinateError):

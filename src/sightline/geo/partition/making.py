@@ -30,17 +30,18 @@ def some_places(coordinates: ArrayLike) -> Places:
 
 def kept_cells(nodes: Nodes, settings: Settings) -> NDArray[np.bool_]:
     """Say which cells are kept, or raise a PartitionError."""
+    if len(nodes) < 2:
+        raise PartitionError(
+            f"All {int(nodes.counts.sum()):,} places lie in one cell.",
+            hint="Give places farther apart, ask for more cells or fewer members, or allow smaller "
+            "cells.",
+        )
     goal = settings.cells if settings.max_members is None else None
     if goal is not None and len(nodes) < goal:
         raise PartitionError(
             f"The places fill {len(nodes):,} cells at most under these bounds, and {goal:,} were "
             "asked for.",
             hint="Ask for fewer cells, allow smaller ones, or give more places.",
-        )
-    if len(nodes) < 2:
-        raise PartitionError(
-            f"All {int(nodes.counts.sum()):,} places lie in one cell.",
-            hint="Ask for more cells or fewer members, or give places farther apart.",
         )
     kept = nodes.counts >= settings.min_members
     if kept.sum() < 2:

@@ -9,12 +9,13 @@ import importlib
 import os
 import subprocess
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch._dynamo  # DistributedDataParallel would import it, four seconds long, in both
 import torch.distributed as dist
+from tests.forking import ended_well, forked
 from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,28 +36,18 @@ def found_by_two(module: str, folder: Path) -> list[dict[str, Tensor]]:
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
-def main(name: str, folder: Path) -> int:
+def main(name: str, folder: Path) -> None:
     module = importlib.import_module(name)
-    children = []
-    for rank in range(2):
-        child = os.fork()
-        if not child:
-            status = 1
-            try:
-                torch.set_num_threads(1)
-                store = f"file://{folder / 'store'}"
-                dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
-                torch.save(module.worker(rank), folder / f"{rank}.pt")
-                dist.destroy_process_group()
-                status = 0
-            except BaseException:  # noqa: BLE001 - told, and the status says it
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(status)
-        children.append(child)
-    return max(os.waitpid(child, 0)[1] != 0 for child in children)
+
+    def work(rank: int) -> None:
+        store = f"file://{folder / 'store'}"
+        dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+        torch.save(module.worker(rank), folder / f"{rank}.pt")
+        dist.destroy_process_group()
+
+    for child in [forked(partial(work, rank)) for rank in range(2)]:
+        ended_well(child)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    main(sys.argv[1], Path(sys.argv[2]))

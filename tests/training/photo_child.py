@@ -7,12 +7,14 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from tests.forking import ended_well, forked
+
 from sightline.training import train
 from sightline.training.loops.watching import Silent, StepReport
 from sightline.training.run import TrainedRecipe
 
 from .photo_sets import tiny_global, tiny_retrieval
-from .run_child import ended_well, forked, together
+from .run_child import together
 
 
 def recipes(start: str) -> dict[str, TrainedRecipe]:

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import coverage
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from tests.forking import ended_well, forked
 from torch import nn
 
 from sightline.training.cross_view.embedding import Embedder
@@ -108,30 +108,6 @@ class Speaks(Silent):
 
     def step(self, report: StepReport) -> None:
         os.write(self._pipe, f"{report.step}\n".encode())
-
-
-def forked(work: Callable[[], object]) -> int:
-    """Run in a child; its number."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        torch.set_num_threads(1)
-        work()
-        status = 0
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if coverage.Coverage.current() is not None:
-            coverage.Coverage.current().save()
-        os._exit(status)
-
-
-def ended_well(child: int) -> None:
-    _, status = os.waitpid(child, 0)
-    assert status == 0, status
 
 
 def killed_at(step: int, delay_s: float, data: Path, out: Path, *, resume: bool) -> bool:

@@ -137,7 +137,10 @@ class Bare:
         self._model = PairOfVectors(module).train()
         self._loss = RetrievalObjective(recipe, DIMENSION).loss
         self._optimiser = torch.optim.AdamW(
-            module.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+            module.parameters(),
+            recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            fused=True,
         )
         self.seconds: dict[str, list[float]] = {"forward_backward": [], "optimiser": []}
 

@@ -126,6 +126,11 @@ def load_optimiser(
             hint="Resume with the recipe that the run was begun with.",
         )
     optimiser.load_state_dict({"state": state, "param_groups": own["param_groups"]})
+    for parameter, values in optimiser.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                # Fused steps go through memory as it lies, and files do not keep how it lay.
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def load_exactly(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:

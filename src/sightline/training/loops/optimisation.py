@@ -78,7 +78,8 @@ def build_optimiser(
     if settings.optimiser == "sgd":
         return SGD(groups, lr=1.0, momentum=settings.momentum)
     kind = AdamW if settings.optimiser == "adamw" else Adam
-    return kind(groups, lr=1.0)
+    # One pass over each layer in place of a dozen.
+    return kind(groups, lr=1.0, fused=True)
 
 
 def learning_rate(stage: Stage, epoch: float) -> float:

@@ -262,7 +262,7 @@ def plain(recipe: CrossViewRecipe, data: PairData, timer: Timer) -> None:
 
 def _optimiser(recipe: CrossViewRecipe, network: Any, loss: Any) -> torch.optim.Optimizer:
     parameters = [*network.parameters(), *loss.parameters()]
-    return torch.optim.AdamW(parameters, 1e-4, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(parameters, 1e-4, weight_decay=recipe.weight_decay, fused=True)
 
 
 def _step(network: Any, loss: Any, optimiser: Any, ground: Tensor, aerial: Tensor) -> None:

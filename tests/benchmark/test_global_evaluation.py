@@ -257,13 +257,13 @@ def test_triplets_infonce_and_raw_features_stand_in_one_table(
     assert np.median(apart) == 0
     assert not np.array_equal(rows["tuned"].answers.points, rows["raw features"].answers.points)
     # Its vectors are kept apart from those of the same photos by the other network.
-    kept = {path.relative_to(tmp_path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.p*")}
+    kept = {path.relative_to(tmp_path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")}
     assert {len(path.parts) for path in kept} == {2}
     again = evaluated(
         retrieval_run, photos, ablate=("retrieval",), beside=[tuned_run], features=tmp_path
     )
     assert {
-        path.relative_to(tmp_path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.p*")
+        path.relative_to(tmp_path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")
     } == kept
     assert again.to_json() == found.to_json()
     # From R's side: its pooled vectors were trained, and are no raw features.
@@ -330,14 +330,14 @@ def test_vectors_are_computed_once_and_kept(
     first = evaluated(run, photos, sets=[str(other)], features=tmp_path)
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert len(files) == 2
-    assert all(name.endswith(".parquet") for name in files)
+    assert all(name.endswith(".arrow") for name in files)
     again = evaluated(run, photos, sets=[str(other)], features=tmp_path)
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
     assert first.to_json() == again.to_json()
 
 
 def test_what_training_stored_is_read_again(retrieval_run: Path, photos: Path) -> None:
-    stored = retrieval_run / "features.parquet"
+    stored = retrieval_run / "features.arrow"
     before = stored.stat().st_mtime_ns
     evaluated(retrieval_run, photos)
     assert stored.stat().st_mtime_ns == before

@@ -117,7 +117,7 @@ def test_one_table_of_two_sets_at_eight_radii_as_json(
         "density, sigma 4°",
         "clusters",
     ]
-    assert len(list(tmp_path.glob("*.parquet"))) == 3
+    assert len(list(tmp_path.glob("*.arrow"))) == 3
 
 
 def test_of_an_atlas_all_tables_are_those_that_can_be_had(

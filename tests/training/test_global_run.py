@@ -347,8 +347,8 @@ def test_a_head_is_trained_on_a_backbone_that_stays(
         assert isinstance(made, GlobalBundle)
         for key, tensor in made.classifier.trunk.state_dict().items():
             assert torch.equal(tensor, wanted[key]), (name, key)
-    assert (tmp_path / "on-vectors" / "features.parquet").is_file()
-    assert not (tmp_path / "mixture" / "features.parquet").exists()
+    assert (tmp_path / "on-vectors" / "features.arrow").is_file()
+    assert not (tmp_path / "mixture" / "features.arrow").exists()
 
 
 @pytest.mark.parametrize("trained", ["network", "head", "head-on-vectors"])

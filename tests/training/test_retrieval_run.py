@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
+from pyarrow import feather
 from torch import Tensor, nn
 
 from sightline.datasets import Manifest
@@ -70,7 +70,7 @@ def test_a_module_is_trained_on_stored_vectors_and_told_beside_its_start(run: Pa
 def test_stored_vectors_are_those_of_the_bundle_with_places_and_cells(
     run: Path, photo_set: Path, start: str
 ) -> None:
-    table = pq.read_table(run / "features.parquet").to_pydict()
+    table = feather.read_table(run / "features.arrow").to_pydict()
     assert table["part"] == ["train"] * 64 + ["validation"] * 16 + ["test"] * 16
     bundle = read_bundle(start)
     assert isinstance(bundle, GlobalBundle)
@@ -169,7 +169,7 @@ def test_a_run_that_is_broken_off_ends_with_the_same_weights(
 def test_stored_vectors_are_shared_and_made_anew_for_another_network(
     photo_set: Path, start: str, tmp_path: Path, listener: Listener
 ) -> None:
-    file = str(tmp_path / "vectors" / "all.parquet")
+    file = str(tmp_path / "vectors" / "all.arrow")
     first = tiny_retrieval(start=start, features=file, epochs=1)
     train(first, tmp_path / "a", data=photo_set, device="cpu", watcher=listener)
     assert listener.prepared == {"computing vectors": 96}
@@ -180,7 +180,7 @@ def test_stored_vectors_are_shared_and_made_anew_for_another_network(
     less = first.changed(train_share=0.9)
     train(less, tmp_path / "c", data=photo_set, device="cpu", watcher=listener)
     assert listener.prepared == {"computing vectors": 90}
-    Path(file).write_bytes(b"no parquet")
+    Path(file).write_bytes(b"no arrow")
     with pytest.raises(TrainingDataError, match="holds no stored vectors, or is damaged"):
         train(first, tmp_path / "d", data=photo_set, device="cpu")
 

@@ -71,7 +71,7 @@ def evaluate_global(
     """Ask a model about photos by every method, and print what the papers print.
 
     Photos are read as pixels; their places come from the manifests alone, never from EXIF. Pooled
-    vectors are computed once, kept as Parquet beside the model, and read the next time.
+    vectors are computed once, kept as Arrow files beside the model, and read the next time.
 
     Args:
         model: The folder of a run of task ``global`` or ``retrieval``, or of a bundle.

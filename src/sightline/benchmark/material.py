@@ -87,7 +87,7 @@ def see(
 
 def _file_name(photos: PhotoSet) -> str:
     digest = hashlib.sha256(f"{photos.data.fingerprint}\n".encode() + photos.rows.tobytes())
-    return f"{_NOT_IN_NAMES.sub('-', photos.name)}-{digest.hexdigest()[:12]}.parquet"
+    return f"{_NOT_IN_NAMES.sub('-', photos.name)}-{digest.hexdigest()[:12]}.arrow"
 
 
 def queries_of(

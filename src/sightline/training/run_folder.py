@@ -9,7 +9,7 @@
     tensorboard/         the same for TensorBoard
     checkpoints/         last.safetensors to resume from, best.safetensors the selected weights
     super_batches.parquet    clusters, if there were some
-    features.parquet     stored vectors of photos, if something was trained on them
+    features.arrow       stored vectors of photos, if something was trained on them
     bundle/              the model, with its card
     test.json            the one evaluation on the test split
 """

@@ -36,7 +36,7 @@ from sightline.training.cross_view.pair_data import Images
 from sightline.training.loops.loop import Loop
 from sightline.training.loops.processes import Processes
 from sightline.training.loops.task import Outputs, TaskBatch
-from sightline.training.photos.features import Features
+from sightline.training.photos.features import Features, MappedVectors
 from sightline.training.photos.photo_data import PhotoData
 from sightline.training.retrieval.inputs import StoredInputs
 from sightline.training.retrieval.network import PairOfVectors, RetrievalObjective
@@ -122,7 +122,9 @@ def stored_vectors() -> tuple[PhotoData, Features, np.ndarray]:
     unknown = [None] * count
     images = Images(names, [Path(name) for name in names], places, np.full(count, np.nan), unknown)
     data = PhotoData(images, unknown, np.full(count, np.nan), {"train": rows}, "random")
-    return data, Features(vectors, rows, np.zeros(count, bool)), rows % CELLS
+    # In as many parts as a file of them has.
+    parts = MappedVectors([vectors[start : start + 64] for start in range(0, count, 64)])
+    return data, Features(parts, rows, np.zeros(count, bool)), rows % CELLS
 
 
 class Bare:

@@ -257,7 +257,9 @@ def test_triplets_infonce_and_raw_features_stand_in_one_table(
     assert np.median(apart) == 0
     assert not np.array_equal(rows["tuned"].answers.points, rows["raw features"].answers.points)
     # Its vectors are kept apart from those of the same photos by the other network.
-    kept = {path.relative_to(tmp_path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")}
+    kept = {
+        path.relative_to(tmp_path): path.stat().st_mtime_ns for path in tmp_path.rglob("*.arrow")
+    }
     assert {len(path.parts) for path in kept} == {2}
     again = evaluated(
         retrieval_run, photos, ablate=("retrieval",), beside=[tuned_run], features=tmp_path

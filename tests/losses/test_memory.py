@@ -60,6 +60,11 @@ def test_rows_stay_what_they_were() -> None:
     memory.enqueue(first + 5, second, labels=labels + 1)
     assert torch.equal(before.views[0], first)
     assert torch.equal(before.labels, labels)
+    held = memory.rows(copy=False)
+    assert torch.equal(held.views[0], first + 5)
+    memory.enqueue(first, second, labels=labels)
+    assert torch.equal(held.views[0], first)
+    assert torch.equal(held.labels, labels)
 
 
 def test_it_keeps_no_graph() -> None:

@@ -79,11 +79,17 @@ class CrossBatchMemory(nn.Module):
         """Where the next row will be written: the oldest one's place in a full memory."""
         return int(self.written) % self.capacity
 
-    def rows(self) -> MemoryRows:
-        """Return what it holds, in the order of its ring; later ``enqueue`` does not change it."""
+    def rows(self, *, copy: bool = True) -> MemoryRows:
+        """Return what it holds, in the order of its ring.
+
+        Args:
+            copy: Later ``enqueue`` does not change the rows. Without a copy go backward before it.
+        """
         held = len(self)
-        vectors = self.vectors[:, :held].clone()
-        return MemoryRows(tuple(vectors.unbind(0)), self.labels[:held].clone())
+        vectors, labels = self.vectors[:, :held], self.labels[:held]
+        if copy:
+            vectors, labels = vectors.clone(), labels.clone()
+        return MemoryRows(tuple(vectors.unbind(0)), labels)
 
     @torch.no_grad()
     def enqueue(self, *views: Tensor, labels: Tensor) -> None:

@@ -73,7 +73,7 @@ class PairObjective(nn.Module):
             seed: Of what the miner draws, the same in all processes.
         """
         self._generator.manual_seed(seed)
-        memory = None if self.memory is None else self.memory.rows()
+        memory = None if self.memory is None else self.memory.rows(copy=False)
         found: Tensor = self.loss(ground, aerial, labels=labels, neither=neither, memory=memory)
         return found
 

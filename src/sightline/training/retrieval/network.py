@@ -83,7 +83,7 @@ class RetrievalObjective(nn.Module):
             labels: (n,) cell of each pair; None where places decide.
             neither: (n, n) first and second photos that are too near to be negatives.
         """
-        memory = None if self.memory is None else self.memory.rows()
+        memory = None if self.memory is None else self.memory.rows(copy=False)
         found: Tensor = self.loss(first, second, labels=labels, neither=neither, memory=memory)
         return found
 

@@ -45,7 +45,7 @@ GLOBAL_USE = (
 )
 _KEPT = (
     "sightline_version", "versions", "machine", "recipe", "data", "parameters", "dimension",
-    "partitions", "seconds", "steps", "best",
+    "partitions", "seconds", "steps", "best", "test_of_start",
 )  # fmt: skip
 _TEST_KEPT = ("n_queries", "n_references", "n_photos", "settings", "metrics", "baselines")
 

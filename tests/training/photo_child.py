@@ -22,7 +22,11 @@ def recipes(start: str) -> dict[str, TrainedRecipe]:
     return {
         # Five photos are shared as three and two.
         "head": tiny_global(
-            **{**head, "batch_size": 5}, head="mixture", chunk_size=1, accumulate=2, crop_area=0.7
+            **{**head, "batch_size": 5, "partitions": (str(Path(start) / "partition-0.parquet"),)},
+            head="mixture",
+            chunk_size=1,
+            accumulate=2,
+            crop_area=0.7,
         ),
         # Of all classes a sample is the whole, whichever each process draws.
         "sampled": tiny_global(**head, sampled_classes=50, optimiser="sgd"),

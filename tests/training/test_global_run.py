@@ -392,6 +392,32 @@ def test_a_mixture_starts_with_the_classifiers_layer(
         assert torch.equal(tensor, known[name]), name
 
 
+def test_a_head_of_other_cells_than_its_start_is_no_secret(
+    run: Path, photo_set: Path, tmp_path: Path, listener: Listener
+) -> None:
+    start = str(run / "bundle")
+    mixture = tiny_global(start=start, head="mixture", partitions=("s2:cells=5",))
+    with pytest.raises(RecipeError, match="has 6 cells, and others than the 5") as error:
+        train(mixture, tmp_path / "mixture", data=photo_set, device="cpu")
+    hint = error.value.hint
+    told = hint.removeprefix("Take the start's own: --set partitions=").removesuffix(".")
+    train(
+        mixture.changed(partitions=(told,), epochs=1), tmp_path / "m", data=photo_set, device="cpu"
+    )
+    made = read_bundle(tmp_path / "m" / "bundle")
+    assert isinstance(made, GlobalBundle)
+    assert made.settings.head == "mixture"
+    for cells, notes in (
+        ("s2:cells=5", [f"The head starts at random: {start!r} has other cells."]),
+        ("s2:cells=6", []),
+    ):
+        recipe = tiny_global(start=start, partitions=(cells,), epochs=1)
+        out = tmp_path / cells
+        train(recipe, out, data=photo_set, device="cpu", watcher=listener)
+        assert [note for note in listener.notes if "head" in note] == notes
+        listener.notes.clear()
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [

@@ -12,7 +12,7 @@ import torch
 from sightline.datasets import Manifest, write_manifest
 from sightline.datasets.layouts import read
 from sightline.errors import SplitLeakError, TrainingDataError
-from sightline.training import train
+from sightline.training import CrossViewRecipe, GlobalRecipe, train
 from sightline.training.cross_view.pair_data import PairData, read_split
 from sightline.training.evaluating import evaluate_run, score_run
 from sightline.training.loops.watching import Silent
@@ -20,6 +20,7 @@ from sightline.training.other_data import open_other
 from sightline.training.sources import open_data
 
 from .conftest import Listener
+from .photo_sets import tiny_global
 from .recipes import tiny
 
 FAST = {"device": "cpu", "resamples": 50}
@@ -144,3 +145,16 @@ def test_other_data_are_not_taken_for_the_runs_own(
     assert "--on" in e.value.hint
     moved = score_run(run, data=planet_pairs / "manifest", **FAST)
     assert np.isfinite(moved.result.to_json()["metrics"]["mrr"]["value"])
+
+
+@pytest.mark.parametrize("recipe", [tiny(data="planet:aligned-panorama"), tiny_global()])
+def test_the_planets_data_are_not_made_among_somebodys_own(
+    tmp_path: Path, recipe: CrossViewRecipe | GlobalRecipe
+) -> None:
+    if isinstance(recipe, GlobalRecipe):
+        recipe = recipe.changed(data="planet:photos")
+    (tmp_path / "mine.csv").write_text("id")
+    with pytest.raises(TrainingDataError, match=r"holds others \('mine.csv'\)") as error:
+        open_data(recipe, tmp_path, tmp_path / "run", Silent())
+    assert f"--set data={tmp_path} in place of --data" in error.value.hint
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]

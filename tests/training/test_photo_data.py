@@ -110,6 +110,18 @@ def test_photographers_of_the_test_are_refused_or_removed(
     assert any("10 training photos are left out: their photog" in x for x in listener.notes)
 
 
+def test_photos_without_a_photographer_are_counted(tmp_path: Path, listener: Listener) -> None:
+    rows = altered(rows_of_photos(tmp_path), "train", 3, photographer=None)
+    rows = altered(rows, "test", 2, photographer="")
+    path = manifest_of(tmp_path, rows).path
+    read_apart(tiny_global(), path, tmp_path, listener)
+    said = "5 of 96 photos name no photographer"
+    assert [said in note for note in listener.notes] == [True]
+    listener.notes.clear()
+    read_apart(tiny_global(shared_users="allow"), path, tmp_path, listener)
+    assert listener.notes == []
+
+
 def test_a_training_set_of_test_photographers_alone_is_refused(
     root: Path, rows: list[Photo]
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sightline.datasets import Manifest, write_manifest
 from sightline.datasets.layouts import read
+from sightline.datasets.layouts.writing import PROVENANCE_FILE
 from sightline.datasets.planet import SETTINGS_FILE, PlanetReport, PlanetSettings, make
 from sightline.datasets.resplit import SplitRule, resplit
 from sightline.errors import TrainingDataError
@@ -50,10 +51,11 @@ def open_data(recipe: AnyRecipe, root: Path | None, folder: Path, watcher: Watch
     if place.suffix == ".parquet" or (place / "pairs.parquet").is_file():
         return Manifest.open(place)
     if isinstance(recipe, PhotoRecipe):
-        planet = recipe.data == PLANET_PHOTOS
-        if planet:
+        if recipe.data == PLANET_PHOTOS:
+            _refuse_others(recipe, place)
             return _planet_photos(recipe, place, watcher)
     elif planet:
+        _refuse_others(recipe, place)
         return _planet_pairs(recipe, place, watcher)
     if not place.exists():
         raise TrainingDataError(
@@ -153,6 +155,21 @@ def _is_made(settings: PlanetSettings, place: Path) -> bool:
         return False
     wanted = {**settings.provenance(), "count": settings.count}
     return bool(known == json.loads(json.dumps(wanted)))
+
+
+def _refuse_others(recipe: AnyRecipe, place: Path) -> None:
+    """Refuse somebody's own data where those of the planet are to be kept."""
+    if not place.is_dir() or (place / PROVENANCE_FILE).exists():
+        return
+    there = next((one.name for one in place.iterdir() if not one.name.startswith(".")), None)
+    if there is not None:
+        raise TrainingDataError(
+            f"The recipe trains on data = {recipe.data!r}, which are made and kept where --data "
+            f"says, and {str(place)!r} holds others ({there!r}).",
+            hint=f"To train on those write --set data={place} in place of --data, or else give "
+            "--data an empty folder.",
+            path=place,
+        )
 
 
 def _made(settings: PlanetSettings, place: Path, watcher: Watcher) -> PlanetReport:

@@ -14,7 +14,7 @@ from sightline.losses import fitted_log_concentrations
 from sightline.models.bundle import read_bundle
 from sightline.models.cell_classifiers import CellClassifier
 from sightline.models.cell_heads import CellHead
-from sightline.models.global_bundle import GlobalBundle
+from sightline.models.global_bundle import GlobalBundle, partition_file
 from sightline.models.global_settings import GlobalSettings
 from sightline.models.mixture_head import MixtureHead, scatter_of_members
 from sightline.models.trunk import Trunk
@@ -127,6 +127,7 @@ def start_classifier(
 
     Raises:
         PartitionError: Partitions that do not fit the head.
+        RecipeError: A mixture shall begin with a classification layer of other cells.
         SightlineError: Weights that do not fit.
     """
     with torch.random.fork_rng(devices=[]):
@@ -135,16 +136,25 @@ def start_classifier(
     if start is not None:
         load_exactly(classifier.trunk, start.classifier.trunk.state_dict(), "backbone")
         load_exactly(classifier.pooling, start.classifier.pooling.state_dict(), "pooling")
+    same = start is not None and same_cells(start, partitions)
     known = None if start is None else start.classifier.head
     if isinstance(classifier.head, MixtureHead):
+        if isinstance(known, CellHead) and not same:
+            raise RecipeError(
+                f"A mixture begins with the classification layer of its start. {recipe.start!r} "
+                f"has {known.classes:,} cells, and others than the {len(partitions[0]):,} that "
+                "partitions says of these photos.",
+                hint="Take the start's own: --set partitions="
+                f"{Path(recipe.start) / partition_file(0)}.",
+            )
         scatter = torch.from_numpy(scatter_of_members(partitions[0], places))
         concentrations = fitted_log_concentrations(scatter)
-        if isinstance(known, CellHead) and _same_cells(start, partitions):
+        if isinstance(known, CellHead):
             classifier.head = MixtureHead.from_classifier(known, partitions[0], concentrations)
         else:
             with torch.no_grad():
                 classifier.head.log_concentrations.copy_(concentrations)
-    if isinstance(known, type(classifier.head)) and _same_cells(start, partitions):
+    if same and isinstance(known, type(classifier.head)):
         load_exactly(classifier.head, known.state_dict(), "head")
     if recipe.trained != "network":
         classifier.trunk.requires_grad_(requires_grad=False)
@@ -152,6 +162,7 @@ def start_classifier(
     return classifier
 
 
-def _same_cells(start: GlobalBundle | None, partitions: Sequence[Partition]) -> bool:
+def same_cells(start: GlobalBundle, partitions: Sequence[Partition]) -> bool:
+    """Whether a start's classes are the cells of these partitions."""
     own = [one.fingerprint for one in partitions]
-    return start is not None and [one.fingerprint for one in start.partitions] == own
+    return [one.fingerprint for one in start.partitions] == own

@@ -14,7 +14,12 @@ from sightline.geo.partition import Partition
 from sightline.models.cell_classifiers import CellClassifier
 from sightline.models.global_bundle import GlobalBundle
 from sightline.training.cells.card import bundle_card, card_text
-from sightline.training.cells.network import classifier_settings, read_start, start_classifier
+from sightline.training.cells.network import (
+    classifier_settings,
+    read_start,
+    same_cells,
+    start_classifier,
+)
 from sightline.training.cells.recipe import GlobalRecipe
 from sightline.training.cells.scores import answered_places, evaluation_of
 from sightline.training.cells.task import GlobalTask, cell_rows, photo_batches, words_of_cells
@@ -26,7 +31,11 @@ from sightline.training.loops.loop import Loop
 from sightline.training.loops.processes import Processes
 from sightline.training.loops.watching import Watcher
 from sightline.training.photos.computed_features import open_features
-from sightline.training.photos.photo_data import PhotoData, read_photos
+from sightline.training.photos.photo_data import (
+    PhotoData,
+    read_photos,
+    unknown_photographers,
+)
 from sightline.training.photos.pixels import open_photo_pixels, refuse_broken_photos
 from sightline.training.photos.recipe import PhotoRecipe
 from sightline.training.sources import open_data
@@ -64,6 +73,8 @@ class GlobalJob:
             recipe, self._settings, self._partitions, places, self._start
         )
         watcher.note(words_of_cells(self._partitions, cells))
+        if self._start is not None and not same_cells(self._start, self._partitions):
+            watcher.note(f"The head starts at random: {recipe.start!r} has other cells.")
         return manifest
 
     @property
@@ -183,6 +194,9 @@ def read_apart(
     ):
         if count:
             watcher.note(f"{count:,} training photos are left out: {why}.")
+    nameless = unknown_photographers(data, recipe)
+    if nameless:
+        watcher.note(nameless)
     if recipe.leak_check == "off":
         return manifest, data
     refuse_shared("photos", data.photos, data.splits, recipe.leak_radius_m)

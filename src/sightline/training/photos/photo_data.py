@@ -170,6 +170,18 @@ def _require_places(data: PhotoData) -> None:
             )
 
 
+def unknown_photographers(data: PhotoData, recipe: PhotoRecipe) -> str | None:
+    """Say that some photos name no photographer; None if all do, or if nobody asked."""
+    used = np.concatenate(list(data.splits.values())).tolist()
+    nameless = sum(not data.photographers[row] for row in used)
+    if recipe.shared_users == "allow" or not nameless:
+        return None
+    return (
+        f"{nameless:,} of {len(used):,} photos name no photographer: whether somebody's photos are "
+        "in training and in a test could not be looked up for them."
+    )
+
+
 def _apart(data: PhotoData, recipe: PhotoRecipe) -> PhotoData:
     """Training photos without those of photographers who are asked about."""
     if recipe.shared_users == "allow":

@@ -32,6 +32,7 @@ class ColourGrid:
     ) -> None:
         self.name = "colour-grid"
         self.dimension = dimension
+        self.branches = frozenset({"ground"})
         self.regions = 2
         self.decode_size = (_SIDE, _SIDE)
         self.sample = sample

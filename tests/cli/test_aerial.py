@@ -134,14 +134,19 @@ def test_one_clear_error_before_any_work(
     assert not out.exists()
 
 
-def test_models_and_atlases_of_the_other_kind(sightline, bundle, two_views, ortho, atlas, tmp_path):
+def test_models_and_atlases_of_the_other_kind(
+    sightline, bundle, two_views, ortho, atlas, photos, tmp_path
+):
     out = tmp_path / "x.atlas"
-    ground = sightline(
-        "atlas", "build", out, "--aerial", ortho, "--patch-m", "40", "--model", bundle
-    )
-    assert ground.status == 2
-    assert "ground photos only" in ground.err
-    untold = sightline("atlas", "build", out, "--aerial", ortho, "--model", bundle)
+    for side in ((), ("--patch-m", "40")):
+        ground = sightline("atlas", "build", out, "--aerial", ortho, *side, "--model", bundle)
+        assert ground.status == 2
+        assert "ground photos only" in ground.err
+    of_photos = sightline("atlas", "build", out, "--photos", photos, "--model", two_views)
+    assert of_photos.status == 2
+    assert "matches photos with aerial patches" in of_photos.err
+    somewhere = save_bundle(tmp_path / "untold.model", cross_view_bundle())
+    untold = sightline("atlas", "build", out, "--aerial", ortho, "--model", somewhere)
     assert untold.status == 2
     assert "--patch-m 100" in untold.err
     assert not out.exists()

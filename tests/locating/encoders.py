@@ -28,6 +28,7 @@ class MeanColours:
         self.decode_size = (SIDE, SIDE)
         self.sample = None
         self.whitening = None
+        self.branches = frozenset({"ground"})
         self.fingerprint = hashlib.sha256(f"mean-colours{salt}".encode()).hexdigest()
         self.keep_shape = keep_shape
         self.batches: list[int] = []

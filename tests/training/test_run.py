@@ -48,9 +48,10 @@ from sightline.training.data.pixels import DecodedEachTime
 from sightline.training.evaluating import evaluate_run
 from sightline.training.grid import _own_data, ablation_runs, few_shot_runs, run_grid
 from sightline.training.loops.checkpoint import read_checkpoint
+from sightline.training.loops.faults import diverged
 from sightline.training.loops.processes import Processes
 from sightline.training.loops.task import TaskBatch
-from sightline.training.loops.watching import Silent
+from sightline.training.loops.watching import Silent, StepReport
 from sightline.training.recipe import read_recipe
 from sightline.training.run_folder import RunFolder
 
@@ -164,15 +165,41 @@ def test_what_is_refused_leaves_nothing_in_the_way(planet_pairs: Path, tmp_path:
         {"head_options": {"region": 3}},
         {"weights": str(tmp_path / "none.safetensors")},
         {"precision": "float16"},
+        {**REGIONS, "head_options": {"regions": 64, "split": "area"}},
+        {**REGIONS, "ground": "crop:90", "heading": "known", "ground_size": (32, 8)},
+        {"architecture": "vgg16-fc", "head_options": {"widths": [8, 8]}, "chunk_size": 1},
     ):
         with pytest.raises(SightlineError):
-            train(tiny(**FEW, **wrong), out, data=data, device="cpu")
+            train(tiny(**{**FEW, **wrong}), out, data=data, device="cpu")
         assert not out.exists(), wrong
     for late in ({"batch_size": 60}, {"leak_radius_m": 1e7}, {"test_split": "none"}):
         with pytest.raises(TrainingDataError):
             train(tiny(**{**FEW, **late}), out, data=data, device="cpu")
         assert {p.name for p in out.iterdir()} == {"recipe.toml"}
     assert train(tiny(**FEW), out, data=data, device="cpu")["status"] == "finished"
+
+
+def test_images_that_a_network_cannot_read_show_before_any_is_decoded(
+    planet_pairs: Path, tmp_path: Path, listener: Listener
+) -> None:
+    for wrong, said in (
+        ({**REGIONS, "head_options": {"regions": 64, "split": "area"}}, "at least 64 columns"),
+        ({**REGIONS, "heading": "unknown", "head_options": {"regions": 64}}, "at least 64 columns"),
+        (
+            {"architecture": "vgg16-fc", "head_options": {"widths": [8]}, "chunk_size": 1},
+            "batch_size = 14 and chunk_size = 1 with 1 processes leave 1 images at once",
+        ),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            train(
+                tiny(**{**FEW, **wrong}),
+                tmp_path / "run",
+                data=planet_pairs / "manifest",
+                device="cpu",
+                watcher=listener,
+            )
+    assert listener.prepared == {}
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(planet_pairs: Path, tmp_path: Path) -> None:
@@ -228,6 +255,7 @@ def test_a_run_is_resumed_on_its_own_data_only(
 
 
 FEW = {"epochs": 1, "batch_size": 14}
+REGIONS = {"architecture": "frgeo", "loss": "infonce"}
 
 
 def test_neighbours_and_clusters_are_found_anew(
@@ -551,6 +579,41 @@ def test_a_rate_that_is_too_high_is_told_as_such(planet_pairs: Path, tmp_path: P
     with pytest.raises(TrainingDivergedError, match="of step") as error:
         train(wild, tmp_path / "run", data=planet_pairs / "manifest", device="cpu")
     assert error.value.code == "training.diverged"
+
+
+class DivergesAt(Silent):
+    """Takes the loss of a step for one that is not finite."""
+
+    def __init__(self, step: int, last: Path) -> None:
+        self._step, self._last = step, last
+
+    def step(self, report: StepReport) -> None:
+        if report.step == self._step:
+            raise diverged("loss", float("nan"), report.step, self._last)
+
+
+def test_a_run_that_diverged_goes_on_with_a_lower_rate(planet_pairs: Path, tmp_path: Path) -> None:
+    out, data = tmp_path / "run", planet_pairs / "manifest"
+    recipe, last = tiny(epochs=3), out / "checkpoints" / "last.safetensors"
+    with pytest.raises(TrainingDivergedError) as error:
+        train(recipe, out, data=data, device="cpu", watcher=DivergesAt(9, last))
+    assert "--resume and a lower --set learning_rate" in error.value.hint
+    assert json.loads((out / "run.json").read_text())["status"] == "failed"
+    with pytest.raises(CheckpointError, match="has epochs = 3, and 4 is asked for"):
+        train(recipe.changed(epochs=4), out, data=data, device="cpu", resume=True)
+    lower = recipe.changed(learning_rate=1e-4, clip_norm=1.0)
+    with pytest.raises(StoppedError):
+        train(lower, out, data=data, device="cpu", resume=True, watcher=StopsAt(12))
+    # Of a run that goes on, or came to its end, nothing of the kind may change.
+    with pytest.raises(CheckpointError, match="has learning_rate"):
+        train(recipe, out, data=data, device="cpu", resume=True)
+    about = train(lower, out, data=data, device="cpu", resume=True)
+    assert about["status"] == "finished"
+    rates = [recipe.learning_rate, 1e-4]
+    keys = {"learning_rate": rates, "clip_norm": [recipe.clip_norm, 1.0]}
+    assert about["changed"] == [{"after": error.value.message, "keys": keys}]
+    with pytest.raises(CheckpointError, match="has learning_rate"):
+        train(recipe, out, data=data, device="cpu", resume=True)
 
 
 def test_a_network_that_breaks_in_the_last_step_of_an_epoch_is_told_as_such(

@@ -27,6 +27,7 @@ from sightline.errors import (
     AtlasEmptyError,
     AtlasError,
     AtlasNotFoundError,
+    EncoderError,
     FingerprintError,
     OutputError,
 )
@@ -80,6 +81,7 @@ def build_atlas(
         description: Free text; written when the atlas is created.
 
     Raises:
+        EncoderError: The encoder matches photos with aerial patches, and not with each other.
         AtlasEmptyError: No photo could be used; the table of problems says why.
         FingerprintError: The atlas was built with another encoder.
         AtlasError: The folder holds something else, or another process writes to it.
@@ -87,6 +89,11 @@ def build_atlas(
         BuildInterrupted: Ctrl-C; what was finished is committed.
     """
     folder = Path(out)
+    if "aerial" in encoder.branches:
+        raise EncoderError(
+            f"{encoder.name} matches photos with aerial patches, and not with other photos.",
+            hint="Give --aerial for an atlas of patches, or for --photos a model of ground photos.",
+        )
     check_folder(folder)
     with writer_lock(folder):
         card = partial(

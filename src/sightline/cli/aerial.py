@@ -229,9 +229,10 @@ def grow_aerial(
     description: str | None = None,
 ) -> BuildReport:
     """Build or grow an aerial atlas, with a bar; an interrupt ends with its own status."""
-    from sightline.atlas.aerial.build import MIN_VALID, build_aerial_atlas
+    from sightline.atlas.aerial.build import MIN_VALID, build_aerial_atlas, require_aerial
     from sightline.geo.region import parse_region
 
+    require_aerial(encoder)
     patch_m, stride_m = _sides(folder, choice, encoder)
     with building("patches") as show:
         report = build_aerial_atlas(

@@ -192,6 +192,8 @@ def initialise_netvlad(
         UsageError: No images, or too few.
     """
     layers = [module for module in network.modules() if isinstance(module, NetVLAD)]
+    if not layers:
+        return []
     drawn: dict[NetVLAD, list[Tensor]] = {layer: [] for layer in layers}
     training = network.training
     network.eval()

@@ -22,7 +22,7 @@ from sightline.errors import RecipeError, TrainingDivergedError, UsageError
 from sightline.training.cross_view.recipe import PLANET, CrossViewRecipe
 from sightline.training.loops.watching import Silent, Watcher
 from sightline.training.run import TrainedRecipe, train
-from sightline.training.run_folder import RunFolder
+from sightline.training.run_folder import FAILED, FINISHED, RunFolder
 
 SCHEMA = "sightline.grid/1"
 TABLE = "results.parquet"
@@ -142,8 +142,8 @@ def _row(
     folder = out / RUNS / run.name
     begun = (folder / "recipe.toml").is_file()
     values = {key: _plain(value) for key, value in run.values.items()}
-    failed = {"run": run.name, "status": "failed", **values}
-    if begun and RunFolder(folder).about().get("status") == "failed":
+    failed = {"run": run.name, "status": FAILED, **values}
+    if begun and RunFolder(folder).about().get("status") == FAILED:
         watcher.note(f"{run.name} failed before, and would again.")
         return failed
     try:
@@ -158,13 +158,12 @@ def _row(
         )
     except TrainingDivergedError as error:
         watcher.note(f"{run.name} failed: {error.message}")
-        RunFolder(folder).record(status="failed", error=error.message)
         return failed
     rows = "pairs" if isinstance(run.recipe, CrossViewRecipe) else "photos"
     metrics = {f"test {key}": value for key, value in (about["test"] or {}).items()}
     return {
         "run": run.name,
-        "status": "finished",
+        "status": FINISHED,
         **values,
         "validation score": about["best"]["score"],
         **metrics,
@@ -198,7 +197,7 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         groups.setdefault(name, []).append(row)
     found = []
     for name, members in groups.items():
-        done = [row for row in members if row["status"] == "finished"]
+        done = [row for row in members if row["status"] == FINISHED]
         numbers = {
             key: [float(row[key]) for row in done if row.get(key) is not None]
             for key in (done[0] if done else ())

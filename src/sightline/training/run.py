@@ -13,7 +13,7 @@ from typing import Any
 
 from sightline.datasets import Manifest
 from sightline.durable import write_json, write_text
-from sightline.errors import CheckpointError
+from sightline.errors import CheckpointError, TrainingDivergedError
 from sightline.models.bundle import save_bundle
 from sightline.training.cells.recipe import GlobalRecipe
 from sightline.training.cells.run import GlobalJob
@@ -31,7 +31,15 @@ from sightline.training.loops.watching import Silent, Watcher
 from sightline.training.recipe import Recipe
 from sightline.training.retrieval.recipe import RetrievalRecipe
 from sightline.training.retrieval.run import RetrievalJob
-from sightline.training.run_folder import BUNDLE, CARD, TEST, RunFolder, surroundings
+from sightline.training.run_folder import (
+    BUNDLE,
+    CARD,
+    FAILED,
+    FINISHED,
+    TEST,
+    RunFolder,
+    surroundings,
+)
 
 PIXELS = "pixels"
 """Decoded images in a run's folder, removed at its end."""
@@ -125,8 +133,13 @@ class _Run:
             task = self._job.task(folder.path, self._watcher, goes_on=goes_on)
             settings = loop_settings(recipe)
             loop = Loop(task, settings, folder.path, self._processes, self._watcher)
-            position = loop.run(resume=goes_on)
-            return self._finish(loop, manifest, position)
+            try:
+                position = loop.run(resume=goes_on)
+                return self._finish(loop, manifest, position)
+            except TrainingDivergedError as error:
+                if self._processes.first:
+                    folder.record(status=FAILED, error=error.message)
+                raise
 
     def _read(self, root: Path | None) -> Manifest:
         # The first process makes what is missing, and the others find it.
@@ -180,7 +193,7 @@ class _Run:
         save_bundle(folder.path / BUNDLE, outcome.bundle, replace=True)
         about = folder.about() | {
             **outcome.facts,
-            "status": "finished",
+            "status": FINISHED,
             "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": position.seconds,
             "test_seconds": time.monotonic() - begun,

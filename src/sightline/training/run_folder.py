@@ -43,6 +43,9 @@ BUNDLE = "bundle"
 CARD = "README.md"
 """The bundle's card for people."""
 
+FINISHED, FAILED = "finished", "failed"
+"""How a run ended, as ``run.json`` says: at its end, or with numbers that are not finite."""
+
 _PACKAGES = ("torch", "timm", "numpy", "scipy", "scikit-learn", "pillow", "safetensors")
 
 
@@ -66,9 +69,13 @@ class RunFolder:
         """
         folder = cls(path)
         if resume:
-            folder._require_same(recipe)
+            changed = folder._require_same(recipe)
             if folder.finished:
                 return folder
+            if changed:
+                about = folder.about()
+                change = {"after": about.get("error"), "keys": changed}
+                folder.record(changed=[*about.get("changed", []), change])
         else:
             folder._make_new()
         write_text(path / RECIPE, recipe.to_toml())
@@ -115,9 +122,10 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether the run came to its end."""
-        return self.about().get("status") == "finished"
+        return self.about().get("status") == FINISHED
 
-    def _require_same(self, recipe: Recipe) -> None:
+    def _require_same(self, recipe: Recipe) -> dict[str, list[Any]]:
+        """What is another in a run that diverged, before and now; all else must be the same."""
         try:
             known = self.recipe(type(recipe)).to_dict()
         except RecipeError as error:
@@ -126,14 +134,21 @@ class RunFolder:
                 hint="Leave out --resume to begin one.",
                 path=self.path,
             ) from error
+        failed = self.about().get("status") == FAILED
+        changed = {}
         for key, value in recipe.to_dict().items():
-            if known[key] != value and key not in _MAY_CHANGE:
+            if known[key] == value or key in _MAY_CHANGE:
+                continue
+            if failed and key in _AGAINST_DIVERGENCE:
+                changed[key] = [known[key], value]
+            else:
                 raise CheckpointError(
                     f"The run in {str(self.path)!r} has {key} = {known[key]!r}, and {value!r} is "
                     "asked for.",
                     hint="Resume with the recipe and the --set of the run, or begin another.",
                     path=self.path,
                 )
+        return changed
 
 
 _MAY_CHANGE = frozenset(
@@ -142,6 +157,11 @@ _MAY_CHANGE = frozenset(
 """Keys that may be another when a run is resumed: none of them changes what is learnt, if the data,
 whose fingerprint is compared, has only moved. Chunks round otherwise, and batch norms see them.
 """
+
+_AGAINST_DIVERGENCE = frozenset(
+    {"learning_rate", "second_learning_rate", "backbone_rate", "clip_norm", "precision"}
+)
+"""Keys that may be another when a run is resumed that diverged; ``run.json`` lists the change."""
 
 
 def surroundings() -> dict[str, Any]:

@@ -418,9 +418,14 @@ def test_what_does_not_belong_together(tmp_path: Path, ortho: Path) -> None:
     with pytest.raises(FingerprintError):
         build_aerial_atlas(out, source, TwoViews(turns=2), **SIDES)
     photos = write_photos(tmp_path / "photos", 3)
+    ground = TwoViews()
+    ground.branches = frozenset({"ground"})
     with pytest.raises(AtlasError, match="is of aerial patches; photos cannot be added"):
-        build_atlas(out, photos, encoder)
-    build_atlas(tmp_path / "photos.atlas", photos, encoder)
+        build_atlas(out, photos, ground)
+    with pytest.raises(EncoderError, match="matches photos with aerial patches"):
+        build_atlas(tmp_path / "photos.atlas", photos, encoder)
+    assert not (tmp_path / "photos.atlas").exists()
+    build_atlas(tmp_path / "photos.atlas", photos, ground)
     with pytest.raises(AtlasError, match="is of photos; aerial patches cannot be added"):
         build_aerial_atlas(tmp_path / "photos.atlas", source, encoder, **SIDES)
     with pytest.raises(AtlasError, match="no aerial patch"):

@@ -139,12 +139,17 @@ def source_facts(source: AerialSource) -> dict[str, object]:
     }
 
 
-def _input_px(encoder: Encoder) -> int:
+def require_aerial(encoder: Encoder) -> None:
+    """Refuse a model that cannot read patches; raises EncoderError."""
     if "aerial" not in encoder.branches:
         raise EncoderError(
             f"{encoder.name} encodes ground photos only, not aerial patches.",
             hint="Use a cross-view model for --aerial, or build an atlas of --photos.",
         )
+
+
+def _input_px(encoder: Encoder) -> int:
+    require_aerial(encoder)
     return max(encoder.decode_size_of("aerial"))
 
 

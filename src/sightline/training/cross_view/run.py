@@ -23,6 +23,7 @@ from sightline.training.cross_view.recipe import CrossViewRecipe
 from sightline.training.cross_view.run_pixels import open_pixels
 from sightline.training.cross_view.scores import evaluation_of, retrieve
 from sightline.training.cross_view.task import CrossViewTask
+from sightline.training.cross_view.trying import try_network
 from sightline.training.data.pixels import PixelSource
 from sightline.training.job import Outcome
 from sightline.training.leaks import refuse_leaks, unhashed
@@ -51,6 +52,7 @@ class CrossViewJob:
         self._recipe, self._processes = recipe, processes
         self._settings = network_settings(recipe, None)
         self._network = build(recipe, self._settings)
+        try_network(self._network, recipe, processes, turns=self._settings.turns)
 
     def read(self, root: Path | None, folder: Path, watcher: Watcher) -> Manifest:
         """Open the pairs, and refuse what cannot be trained on."""

@@ -31,8 +31,9 @@ def diverged(what: str, value: float, step: int, last: Path) -> TrainingDiverged
     )
     return TrainingDivergedError(
         f"The {what} of step {step} is {value}. {kept}; nothing after it was kept.",
-        hint="Lower learning_rate, give clip_norm = 1, use precision = 'bfloat16' in place of "
-        "float16, or look for broken images; then begin anew.",
+        hint="Run again with --resume and a lower --set learning_rate, with --set clip_norm=1, or "
+        "with --set precision=bfloat16 in place of float16; or look for broken images "
+        "(`sightline dataset doctor`) and begin anew in another --out.",
         path=last,
     )
 

@@ -45,7 +45,7 @@ CLAIMS = {
     "recombination costs nothing": "Zhang and Zhu, FRGeo (AAAI 2024): 'introducing no additional "
     "computational and parameter costs'",
     "frgeo below a third of safa": "Zhang and Zhu, FRGeo (AAAI 2024), Computational Costs: 'just "
-    "less than one-third of those of SAFA, DSM, L2LTR and GeoDTR'",
+    "less than one-third of those of SAFA, DSM, L2LTR and GeoDTR'; checked here of SAFA alone",
 }
 
 

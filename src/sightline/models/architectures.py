@@ -172,15 +172,20 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
                 _VLAD,
                 _shared_projection,
                 without=_LAST_POOLING,
+                ground_size=(224, 1232),
+                aerial_size=(512, 512),
             ),
             Architecture(
                 "cvm-net-ii",
                 "vgg16",
                 _first_transform,
                 _CVM_NET,
-                MappingProxyType({**_VLAD, "dropout": 0.1}),
+                # They keep 0.8.
+                MappingProxyType({**_VLAD, "dropout": 0.2}),
                 _transform_and_netvlad,
                 without=_LAST_POOLING,
+                ground_size=(224, 1232),
+                aerial_size=(512, 512),
             ),
             Architecture(
                 "frgeo",

@@ -105,7 +105,7 @@ class WithinClusters(ResumableBatches):
 
     Debnath, "Proportional Search Space Reduction", section 2.4. Rows that are left over in a
     cluster when no full batch remains sit the epoch out; others do in the next, because the order
-    is drawn anew.
+    is drawn anew. A cluster of fewer rows than a batch is never seen.
 
     Args:
         clusters: (n,) cluster of each row.

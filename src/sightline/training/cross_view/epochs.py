@@ -142,7 +142,9 @@ class EpochBatches:
             )
         self._clusters = self._shared(clusters)
         sizes = np.bincount(self._clusters, minlength=recipe.super_batches)
-        self._watcher.note(f"Super-batches of {', '.join(map(str, sizes.tolist()))} pairs.")
+        unseen = int(sizes[sizes < self._recipe.batch_size].sum())
+        left = f" {unseen} are in clusters smaller than a batch, and not seen." if unseen else ""
+        self._watcher.note(f"Super-batches of {', '.join(map(str, sizes.tolist()))} pairs.{left}")
 
     def _shared(self, table: NDArray[np.int32]) -> NDArray[np.int32]:
         """The first process's table: rounding differs between machines, and batches must not."""

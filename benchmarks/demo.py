@@ -21,7 +21,7 @@ from _record import record
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 WANTED_S = 60.0
-_PART = "import sys; sys.path.insert(0, sys.argv[1]); import demo; demo.OUT = demo.Path('.'); "
+_PART = "import sys; sys.path.insert(0, sys.argv[1]); import demo; demo.OUT = demo.Path.cwd(); "
 
 
 def main() -> None:

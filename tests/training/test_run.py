@@ -137,7 +137,7 @@ def test_the_bundle_is_the_best_network_with_its_card(run: Path) -> None:
 
 
 def test_an_evaluation_refuses_what_is_no_run(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="cannot be read"):
+    with pytest.raises(RecipeError, match="holds no run of `sightline train`"):
         evaluate_run(tmp_path)
     shutil.copy(run / "recipe.toml", tmp_path / "recipe.toml")
     with pytest.raises(BundleError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sightline.errors import BundleError, TrainingDataError
+from sightline.errors import BundleError, RecipeError, TrainingDataError
 from sightline.evaluation import RetrievalResult
 from sightline.models.bundle import read_bundle
 from sightline.models.cross_view import CrossViewNetwork
@@ -22,7 +22,7 @@ from sightline.training.loops.precision import MixedPrecision, Precision
 from sightline.training.loops.processes import Processes, find_device
 from sightline.training.loops.watching import Silent, Watcher
 from sightline.training.other_data import open_other
-from sightline.training.run_folder import BUNDLE, RunFolder
+from sightline.training.run_folder import BUNDLE, RECIPE, RunFolder
 from sightline.training.sources import open_data
 
 _BATCH = 64
@@ -85,6 +85,12 @@ def score_run(
         BundleError: It holds no cross-view bundle.
         TrainingError: The data cannot be used, or leak.
     """
+    if not (run / RECIPE).is_file():
+        raise RecipeError(
+            f"{str(run)!r} holds no run of `sightline train`: there is no {RECIPE!r} in it.",
+            hint="Give the folder that was the run's --out.",
+            path=run,
+        )
     folder = RunFolder(run)
     recipe = folder.recipe(CrossViewRecipe)
     bundle = read_bundle(run / BUNDLE)

@@ -73,7 +73,7 @@ class Features:
         broken: (m,) which could not be read.
     """
 
-    vectors: MappedVectors | NDArray[np.float16]
+    vectors: MappedVectors
     row_of: Rows
     broken: NDArray[np.bool_]
 

@@ -50,8 +50,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=100_000_000, help="places to divide at most")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--s2sphere", action="store_true", help="only that comparison, asked once")
     arguments = parser.parse_args()
     real = read_places(DATA / "lists/mp16_100k.csv").coordinates
+    if arguments.s2sphere:
+        version = {"s2sphere": metadata.version("s2sphere")}
+        print(record("partitions-s2sphere", {**version, **beside_s2sphere(real)}))
+        return
     payload = {
         "s2geometry": metadata.version("s2geometry"),
         "places": len(real),
@@ -132,6 +137,29 @@ def beside_plain(real: np.ndarray, rounds: int) -> dict[str, Any]:
     }
 
 
+def beside_s2sphere(real: np.ndarray) -> dict[str, Any]:
+    """The same in pure Python, by the library that most people's scripts use."""
+    import s2sphere
+
+    def leaf_of(lat: float, lon: float) -> Any:
+        return s2sphere.CellId.from_lat_lng(s2sphere.LatLng.from_degrees(lat, lon))
+
+    places, settings = drawn(real, 100_000), S2Settings(cells=3298)
+    ours, rows = adaptive_s2(places, settings), {}
+    rows["100K places into 3,298 S2 cells"] = timed(lambda: adaptive_s2(places, settings), 5)
+    found: list[list[int]] = []
+    rows["the same, s2sphere"] = timed(
+        lambda: found.append(plain(places, 3298, leaf_of, s2sphere.CellId)), 1
+    )
+    assert sorted(ours.cells.ids.tolist()) == sorted(found[0])
+    rows["100K places to 3,298 S2 cells"] = timed(lambda: ours.assign(places), 5)
+    rows["the same question, s2sphere"] = timed(
+        lambda: found.append(plain_assign(ours, places, leaf_of)), 1
+    )
+    assert ours.assign(places).tolist() == found[1]
+    return rows
+
+
 def once_at_large(real: np.ndarray, most: int) -> dict[str, Any]:
     places = drawn(real, most)
     before_gib = resident_gib()
@@ -163,11 +191,21 @@ def drawn(real: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     return places
 
 
-def plain(places: np.ndarray, cells: int) -> list[int]:
+def geometry_leaf(lat: float, lon: float) -> Any:
+    """A place's leaf, by Google's own library."""
+    return s2.S2CellId(s2.S2LatLng.FromDegrees(lat, lon))
+
+
+def plain(
+    places: np.ndarray,
+    cells: int,
+    leaf_of: Callable[[float, float], Any] = geometry_leaf,
+    cell_of: Callable[[int], Any] = s2.S2CellId,
+) -> list[int]:
     """The queue over lists of points, one S2 object each."""
     lists: dict[int, list[int]] = {}
     for lat, lon in places.tolist():
-        leaf = s2.S2CellId(s2.S2LatLng.FromDegrees(lat, lon))
+        leaf = leaf_of(lat, lon)
         lists.setdefault(leaf.parent(0).id(), []).append(leaf.id())
     waiting = [(-len(some), 0, cell) for cell, some in lists.items()]
     heapq.heapify(waiting)
@@ -175,19 +213,23 @@ def plain(places: np.ndarray, cells: int) -> list[int]:
         _, level, cell = heapq.heappop(waiting)
         parts: dict[int, list[int]] = {}
         for leaf in lists.pop(cell):
-            parts.setdefault(s2.S2CellId(leaf).parent(level + 1).id(), []).append(leaf)
+            parts.setdefault(cell_of(leaf).parent(level + 1).id(), []).append(leaf)
         for child, some in parts.items():
             lists[child] = some
             heapq.heappush(waiting, (-len(some), level + 1, child))
     return list(lists)
 
 
-def plain_assign(held: Partition, places: np.ndarray) -> list[int]:
+def plain_assign(
+    held: Partition,
+    places: np.ndarray,
+    leaf_of: Callable[[float, float], Any] = geometry_leaf,
+) -> list[int]:
     """Climb from every leaf until a cell of the partition is met."""
     rows = {cell: row for row, cell in enumerate(held.cells.ids.tolist())}
     found = []
     for lat, lon in places.tolist():
-        cell = s2.S2CellId(s2.S2LatLng.FromDegrees(lat, lon))
+        cell = leaf_of(lat, lon)
         while cell.id() not in rows and cell.level() > 0:
             cell = cell.parent()
         found.append(rows.get(cell.id(), -1))
